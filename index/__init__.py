@@ -1,4 +1,28 @@
 """Documents to passages to embeddings to FAISS: finds the passages of a folder of documents that fit a query."""
 
+from index.documents import MAX_BYTES, SUFFIXES, Anchor, Block, Document, find_documents, read_document
 from index.embedder import DEFAULT_ENCODER, Embedder
-from index.errors import BadInput, BadQuestions
+from index.errors import (
+    BadCorpus,
+    BadInput,
+    BadQuery,
+    BadQuestions,
+    Busy,
+    IndexProblem,
+    QAError,
+    UnreadableDocument,
+    WrongEmbedder,
+    WrongVersion,
+)
+from index.index import Hit, Index, index_folder, remove_index
+from index.passages import Passage, split
+from index.sentences import sentence_at, sentences
+from index.store import Entry, IndexedPassage
+from index.sync import Progress, SyncReport
+
+__all__ = [
+    "DEFAULT_ENCODER", "MAX_BYTES", "SUFFIXES", "Anchor", "BadCorpus", "BadInput", "BadQuery", "BadQuestions", "Block",
+    "Busy", "Document", "Embedder", "Entry", "Hit", "Index", "IndexProblem", "IndexedPassage", "Passage", "Progress",
+    "QAError", "SyncReport", "UnreadableDocument", "WrongEmbedder", "WrongVersion", "find_documents", "index_folder",
+    "read_document", "remove_index", "sentence_at", "sentences", "split",
+]  # fmt: skip

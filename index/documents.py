@@ -1,30 +1,42 @@
 """Files to documents: canonical text, title, date, hash, and the blocks that the text is made of.
 
-Knows the file formats, nothing of passages, embeddings or where a document is kept. The canonical text of a `.txt` or
-`.md` file is the decoded file with line ends as `\\n`, so that its offsets are those of RFC 5147; that of other formats
-is the text extracted from them, one block a paragraph, and it is the same each time the same file is read.
+Knows which files there are, nothing of passages, embeddings or where a document is kept. The canonical text of a `.txt`
+or `.md` file is the decoded file with line ends as `\\n`, so that its offsets are those of RFC 5147; that of other
+formats is the text extracted from them, one block a paragraph, and it is the same each time the same file is read.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import stat
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
 
-Kind = Literal["paragraph", "heading", "aside"]
+from index.blocks import Block, Content, Kind, has_words, one_line
+from index.dates import date_in
+from index.errors import BadCorpus, UnreadableDocument
+from index.markdown import read_markdown
+from index.pdf import read_pdf
+from index.plain import decode, read_plain
+from index.web import read_web
+from index.word import read_word
 
+__all__ = [
+    "MAX_BYTES", "SUFFIXES", "Anchor", "Block", "Document", "Kind", "UnreadableDocument", "find_documents", "parse",
+    "read_document",
+]  # fmt: skip
 
-@dataclass(frozen=True)
-class Block:
-    """A character range [start, end) of a document's text and what it is.
+MAX_BYTES = 50_000_000
+TEXT_SUFFIXES = frozenset([".txt", ".text", ".md", ".markdown"])
+SUFFIXES = TEXT_SUFFIXES | {".html", ".htm", ".pdf", ".docx"}
 
-    A heading belongs to the paragraphs that follow it; an aside ("Read more: …", a date line) is part of the text but
-    of no passage. `page` counts from 1 and is None where the format has no pages.
-    """
-
-    start: int
-    end: int
-    kind: Kind
-    page: int | None = None
+_DATE_IN_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
@@ -51,3 +63,175 @@ class Document:
     date: str | None
     text: str
     blocks: tuple[Block, ...]
+
+    @cached_property
+    def title_heading(self) -> Block | None:
+        """The first heading, if it is the title: then it is no heading of the paragraphs below it."""
+        first = next((b for b in self.blocks if b.kind == "heading"), None)
+        return first if first and one_line(self.text[first.start : first.end]) == self.title else None
+
+    def block_at(self, offset: int) -> Block | None:
+        """The block that holds the character at `offset`, or the nearest before it; None where there is none."""
+        number = bisect_right(self.blocks, offset, key=lambda b: b.start) - 1
+        return self.blocks[number] if number >= 0 else None
+
+    def anchor(self, offset: int) -> Anchor:
+        """Where the character at `offset` stands. The title at the top is no `heading`; asides have no `paragraph`."""
+        block = self.block_at(offset)
+        paragraph = None
+        if block is not None and block.kind == "paragraph":
+            paragraph = bisect_right(self._paragraph_starts, offset)
+        number = bisect_right(self._headings, offset, key=lambda b: b.end) - 1
+        heading = self._headings[number] if number >= 0 else None
+        is_text = PurePosixPath(self.path).suffix.lower() in TEXT_SUFFIXES
+        return Anchor(
+            line=self.text.count("\n", 0, offset) + 1 if is_text else None,
+            page=block.page if block is not None else None,
+            heading=one_line(self.text[heading.start : heading.end]) if heading is not None else None,
+            paragraph=paragraph,
+        )
+
+    @cached_property
+    def _paragraph_starts(self) -> list[int]:
+        return [b.start for b in self.blocks if b.kind == "paragraph"]
+
+    @cached_property
+    def _headings(self) -> list[Block]:
+        return [b for b in self.blocks if b.kind == "heading" and b != self.title_heading]
+
+
+def read_document(path: Path, root: Path) -> Document:
+    """The document at `path`, inside the corpus folder `root`; its hash and its text are of the same bytes.
+
+    Raises:
+        UnreadableDocument: whatever is wrong with it, in words for people.
+    """
+    relative = _relative(path, root)
+    data = _read_bytes(path)
+    return parse(data, relative)
+
+
+def parse(data: bytes, path: str) -> Document:
+    """The document that the bytes `data` of the file named `path` (relative, forward slashes) are.
+
+    Raises:
+        UnreadableDocument: it can't be read, or there are no words in it.
+    """
+    name = PurePosixPath(path)
+    suffix = name.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UnreadableDocument(f"its suffix is none of {', '.join(sorted(SUFFIXES))}")
+    if not data.strip():
+        raise UnreadableDocument("it is empty")
+    content = _content(data, suffix)
+    if not has_words(content.text):
+        extracted = suffix not in TEXT_SUFFIXES
+        raise UnreadableDocument("there is no text in it: a scan?" if extracted else "there are no words in it")
+    return Document(
+        path=path,
+        sha256=sha256(data).hexdigest(),
+        title=content.title or _readable(name.stem),
+        date=date_in(name.stem) or content.date,
+        text=content.text,
+        blocks=content.blocks,
+    )
+
+
+def find_documents(root: Path) -> list[Path]:
+    """All files below `root` with one of SUFFIXES, sorted by their relative path.
+
+    Hidden files and folders and Office's lock files are left out, and so are links that lead outside `root` or back to
+    a folder above themselves; inside a linked folder no further one is followed. A folder that may not be listed is
+    itself in the list, so that reading it says why.
+
+    Raises:
+        BadCorpus: `root` is no folder that can be listed.
+    """
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise BadCorpus(f"{root}: {error.strerror}: give the folder that holds the documents") from error
+    found = _walk(str(root), os.path.realpath(root))
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _walk(root: str, real_root: str) -> Iterator[Path]:
+    waiting = [(root, False)]
+    while waiting:
+        folder, linked = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                names = list(entries)
+        except OSError:
+            yield Path(folder)
+            continue
+        real_folder = os.path.realpath(folder)
+        for entry in names:
+            is_link = entry.is_symlink()
+            target = os.path.realpath(entry.path) if is_link else ""
+            if entry.name.startswith((".", "~$")) or (is_link and not _is_inside(target, real_root)):
+                continue
+            if not os.path.isdir(entry.path):
+                if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                    yield Path(entry.path)
+            elif not is_link or not (linked or _is_inside(real_folder, target)):
+                waiting.append((entry.path, linked or is_link))
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        relative = path.relative_to(root).as_posix()
+        relative.encode("utf-8")
+        inside = _is_inside(os.path.realpath(path), os.path.realpath(root))
+    except UnicodeEncodeError as error:
+        raise UnreadableDocument("its name is not valid UTF-8: rename it") from error
+    except ValueError as error:
+        raise UnreadableDocument(f"it is not in the folder {root}") from error
+    if not inside:
+        raise UnreadableDocument(f"it leads outside the folder {root}: copy it into the folder")
+    return relative
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The bytes of a regular file. Opened without blocking: a named pipe would wait for a writer for ever."""
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(opened, "rb") as file:
+            status = os.fstat(opened)
+            if not stat.S_ISREG(status.st_mode):
+                raise UnreadableDocument("it is not a regular file")
+            data = file.read(MAX_BYTES + 1) if status.st_size <= MAX_BYTES else b""
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnreadableDocument("it is gone: it was moved or removed meanwhile") from error
+    except PermissionError as error:
+        raise UnreadableDocument("no permission to read it: allow it with chmod +r") from error
+    except IsADirectoryError as error:
+        raise UnreadableDocument("it is not a regular file") from error
+    except OSError as error:
+        irregular = error.errno == errno.ENXIO  # a socket
+        reason = "it is not a regular file" if irregular else f"it could not be read: {error.strerror}"
+        raise UnreadableDocument(reason) from error
+    if len(data) > MAX_BYTES or status.st_size > MAX_BYTES:
+        raise UnreadableDocument(f"it is over {MAX_BYTES // 1_000_000} MB: split it")
+    return data
+
+
+def _content(data: bytes, suffix: str) -> Content:
+    if suffix in (".html", ".htm"):
+        return read_web(data)
+    if suffix == ".pdf":
+        return read_pdf(data)
+    if suffix == ".docx":
+        return read_word(data)
+    text = decode(data)
+    return read_markdown(text) if suffix in (".md", ".markdown") else read_plain(text)
+
+
+def _readable(stem: str) -> str:
+    """A file name as a title: without its date, blanks for its dashes, underscores and dots."""
+    words = one_line(re.sub(r"[-_.\s]+", " ", _DATE_IN_NAME.sub(" ", stem)))
+    return words[:1].upper() + words[1:] if has_words(words) else stem

@@ -70,7 +70,9 @@ class Embedder:
     def _load(self) -> Any:
         if self._model is None:
             from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging
 
+            logging.disable_progress_bar()  # its bar for loading 90 MB would stand between ours
             self._model = SentenceTransformer(self.name, device="cpu", local_files_only=Path(self.name).exists())
         return self._model
 

@@ -1,0 +1,46 @@
+// Runs once for each of the three HTML parts of the page (js_on_load: `element`, `trigger` and `watch` are Gradio's).
+// It passes clicks on to the server, moves through citations by arrow keys, and scrolls to what has just come.
+
+const part = element.closest("#log, #sources, #document").id;
+const calm = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-event]");
+  if (!button) return;
+  if (button.dataset.event === "expand" && !button.closest("#document")) window.citationOpened = button;
+  if (button.dataset.event === "collapse") requestAnimationFrame(() => window.citationOpened?.focus());
+  if (button.dataset.event === "select") document.querySelector("#sources").scrollIntoView({ block: "start", behavior: calm });
+  trigger(button.dataset.event, { ...button.dataset });
+});
+
+element.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (part === "document") {
+    element.querySelectorAll(".step")[step > 0 ? 1 : 0]?.click();
+    event.preventDefault();
+  } else if (event.target.matches(".number")) {
+    const numbers = [...element.querySelectorAll(".number")].filter((number) => number.checkVisibility());
+    numbers[numbers.indexOf(event.target) + step]?.focus();
+    event.preventDefault();
+  }
+});
+
+if (part === "document") {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") element.querySelector(".close")?.click();
+  });
+  watch("value", () => {
+    const words = element.querySelector("#cited") ?? element.querySelector(".text, .stale");
+    if (!words) return;
+    words.scrollIntoView({ block: "center", behavior: "auto" });
+    (element.querySelector(".text") ?? words).focus({ preventScroll: true });
+  });
+}
+
+if (part === "log") {
+  watch("value", () => {
+    const turns = element.querySelectorAll(".turn");
+    turns[turns.length - 1]?.scrollIntoView({ block: "nearest", behavior: calm });
+  });
+}

@@ -1,0 +1,177 @@
+"""The chat as a Gradio page: questions and answers on the left, the sources of the selected answer on the right.
+
+Answers are our own escaped HTML in gr.HTML, not gr.Chatbot: its sanitizer drops the buttons and data attributes that
+the citation numbers need, and it reads Markdown into text that must be shown as it stands. gr.HTML changes only the
+elements that differ, so focus and scrolling stay, and a screen reader is told only what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app import render
+from app.examples import example_questions
+from qa import Answer, Pipeline, QAError
+
+WAITING = 8
+"""How many questions may wait for their turn, of all who use the page; one more is told that the page is busy."""
+
+SHOWN_WHILE_SEARCHING = 400
+
+_BUSY = "The question was not answered: too many are waiting, or something went wrong. Please ask again in a moment."
+_SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
+_FIXED_FONTS = ("ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace")
+# Nothing but this server, whatever a page should ever contain; Gradio itself needs inline scripts and `Function`.
+_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'"
+
+
+def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
+    """Build the page for the documents of `pipeline`, which lie in the folder `corpus`; `launch` serves it."""
+    entries = pipeline.index.documents()
+    examples = example_questions([entry.title for entry in entries])
+    welcome = render.welcome(len(entries), corpus.resolve().name, examples)
+
+    def page(answers: tuple[Answer, ...], *, pending: str | None = None, problem: str | None = None) -> str:
+        turns = render.conversation(answers, pending=pending, problem=problem)
+        return turns if answers or pending is not None else welcome + turns
+
+    def ask_turn(typed: str, answers: tuple[Answer, ...], event: gr.EventData) -> Iterator[tuple[Any, ...]]:
+        example, undone = _number(event, "example", len(examples)), _number(event, "turn", len(answers))
+        if undone is not None:  # the question of that turn again, this time without what went before
+            answers, question, history = (*answers[:undone], *answers[undone + 1 :]), answers[undone].question, ()
+        else:
+            question, history = typed if example is None else examples[example], answers
+        question = question.encode("utf-8", "replace").decode().strip()
+        if question:
+            pending = question[:SHOWN_WHILE_SEARCHING] + "…" * (len(question) > SHOWN_WHILE_SEARCHING)
+            yield page(answers, pending=pending), "", gr.skip(), gr.skip(), ""
+        try:
+            if not question:
+                raise QAError("please write a question")
+            answer = pipeline.ask(question, history=history)
+        except QAError as error:
+            yield page(answers, problem=_sentence(error)), typed, answers, gr.skip(), gr.skip()
+            return
+        turn = len(answers)
+        answers = (*answers, answer)
+        yield page(answers), gr.skip(), answers, render.sources(answer, turn), ""
+
+    def failed(answers: tuple[Answer, ...]) -> str:
+        return page(answers, problem=_BUSY)
+
+    def select(answers: tuple[Answer, ...], event: gr.EventData) -> tuple[Any, ...]:
+        turn = _number(event, "turn", len(answers))
+        return (gr.skip(), gr.skip()) if turn is None else (render.sources(answers[turn], turn), "")
+
+    def open_document(answers: tuple[Answer, ...], event: gr.EventData) -> tuple[Any, ...]:
+        turn = _number(event, "turn", len(answers))
+        cited = () if turn is None else render.places(answers[turn])
+        place = _number(event, "place", len(cited))
+        if turn is None or place is None:
+            return gr.skip(), gr.skip()
+        try:
+            document = pipeline.index.document(cited[place].document)
+        except QAError:
+            shown = render.missing_document(cited[place])
+        else:
+            shown = render.document_view(document, answers[turn], turn, place)
+        return render.sources(answers[turn], turn), shown
+
+    def ask(question: str, k: int = 5) -> dict[str, Any]:
+        """Answer a question in the documents' own words.
+
+        `text` is null when the documents do not answer; then `related` holds the closest passages. Offsets count
+        characters of the document's text.
+        """
+        try:
+            return pipeline.ask(question, k=k).to_dict()
+        except QAError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    model: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu"}
+    script = files("app").joinpath("chat.js").read_text(encoding="utf-8")
+
+    def html(value: str, name: str, template: str = "${value}") -> gr.HTML:
+        return gr.HTML(value, elem_id=name, html_template=template, js_on_load=script, apply_default_css=False)
+
+    with gr.Blocks(title="Ask the documents", analytics_enabled=False, fill_width=True) as blocks:
+        answers = gr.State(())
+        with gr.Row(elem_id="panes"):
+            with gr.Column(elem_id="left", min_width=0):
+                with gr.Row(elem_id="top"):
+                    gr.HTML("<h1>Ask the documents</h1>", elem_id="title", apply_default_css=False, js_on_load=None)
+                    anew = gr.Button("New conversation", elem_id="anew", size="sm")
+                log = html(welcome, "log", '<div role="log" aria-label="Conversation" tabindex="0">${value}</div>')
+                question = gr.Textbox(
+                    label="Your question",
+                    show_label=False,
+                    container=False,
+                    placeholder="Ask a question about the documents",
+                    lines=1,
+                    max_lines=5,
+                    autofocus=True,
+                    submit_btn="Ask",
+                    elem_id="question",
+                )
+            with gr.Column(elem_id="right", min_width=0):
+                panel = html(render.sources(None, 0), "sources")
+                document = html("", "document")
+        asked = gr.on(
+            [question.submit, log.example_select, log.undo],
+            ask_turn,
+            [question, answers],
+            [log, question, answers, panel, document],
+            **model,
+            **private,
+        )
+        asked.failure(failed, answers, log, queue=False, **private)
+        opened = [log.expand, panel.expand, document.expand]
+        gr.on(opened, open_document, answers, [panel, document], queue=False, trigger_mode="always_last", **private)
+        log.select(select, answers, [panel, document], queue=False, **private)
+        document.collapse(None, None, document, js="() => ''", **private)
+        anew.click(
+            lambda: (welcome, "", (), render.sources(None, 0), ""),
+            None,
+            [log, question, answers, panel, document],
+            queue=False,
+            **private,
+        )
+        gr.api(ask, api_name="ask", **model)
+    return blocks.queue(max_size=WAITING)
+
+
+def launch(blocks: gr.Blocks, host: str, port: int) -> str:
+    """Serve the page and return its address; `blocks.close()` ends it."""
+    style = files("app").joinpath("chat.css").read_text(encoding="utf-8")
+    _, url, _ = blocks.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        max_file_size="1kb",  # nothing is uploaded here, but Gradio always has the endpoint
+        theme=gr.themes.Base(font=_SYSTEM_FONTS, font_mono=_FIXED_FONTS),
+        head=f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style}</style>',
+    )
+    return url
+
+
+def _number(event: gr.EventData, name: str, count: int) -> int | None:
+    """A number below `count` that the browser sent with an event, or None: whatever it sends is not trusted."""
+    sent = str((event._data or {}).get(name, ""))  # its attributes cannot be asked for when it has no data
+    return int(sent) if sent.isdecimal() and len(sent) < 9 and int(sent) < count else None
+
+
+def _sentence(error: QAError) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

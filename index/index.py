@@ -1,0 +1,227 @@
+"""The index over one folder of documents: opened, brought up to date, searched."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+
+from index import derived
+from index.documents import Document
+from index.embedder import Embedder
+from index.errors import BadQuery, Busy, WrongEmbedder
+from index.fusion import fuse
+from index.store import Entry, IndexedPassage, Store
+from index.sync import Progress, SyncReport, embed_new, find_changes
+
+DEPTH = 50
+WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A passage that fits a query; a rank counts from 1 and is None where that ranking did not find it."""
+
+    passage: IndexedPassage
+    score: float
+    dense_rank: int | None
+    lexical_rank: int | None
+
+
+class Index:
+    """One folder on disk that holds the store and the indexes made from it; safe to use from several threads."""
+
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
+        """Open the index in `folder`, an empty one if there is none.
+
+        Raises:
+            WrongEmbedder: if it was made with another encoder.
+            WrongVersion, IndexProblem: if it cannot be used.
+        """
+        self.folder = folder
+        self.embedder = embedder
+        self._store = Store(folder / "store.sqlite")
+        self._lock = threading.RLock()
+        self._derived: derived.Derived | None = None
+        self._document = lru_cache(maxsize=256)(self._read_document)
+        made_with = self._store.manifest("embedder")
+        if made_with is not None and made_with != f"{embedder.label} {embedder.fingerprint}":
+            raise WrongEmbedder(
+                f"the index in {folder} was made with the encoder {made_with}, not {embedder.label} "
+                f"{embedder.fingerprint}: open it with that one, or make it again with `python -m index FOLDER --rebuild`"
+            )
+
+    @classmethod
+    def open(cls, folder: Path, *, encoder: str | None = None) -> Index:
+        """Open the index in `folder`, with the packaged encoder or another."""
+        return cls(folder, Embedder() if encoder is None else Embedder(encoder))
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            self._store.close()
+
+    def sync(self, corpus: Path, *, progress: Progress | None = None, wait: float = WAIT_SECONDS) -> SyncReport:
+        """Bring the index up to date with the files in `corpus`; the folder itself is never written to.
+
+        Nothing is seen of it by a search before it is done. A sync that was stopped at any moment loses at most the
+        vectors of the last `COMMIT_PASSAGES` passages; the next one does the rest.
+
+        Args:
+            corpus: the folder of documents.
+            progress: is told how far it is.
+            wait: seconds to wait for another process that is syncing the same index.
+
+        Raises:
+            BadCorpus: if `corpus` is no folder.
+            Busy: if another process is syncing for longer than `wait`.
+        """
+        started = time.monotonic()
+        # A connection of its own, so that searches in other threads go on meanwhile.
+        with self._only_writer(wait), closing(Store(self.folder / "store.sqlite")) as store:
+            changes = find_changes(store, corpus, progress)
+            passages, embedded = embed_new(store, self.embedder, changes.documents, progress)
+            before = store.manifest("derived")
+            with store.transaction():
+                for path in changes.gone:
+                    store.remove(path)
+                for document in changes.documents:
+                    store.put(document, passages[document.path])
+                store.set_unreadable(changes.unreadable)
+                store.set_manifest(
+                    corpus=str(corpus.resolve()), embedder=f"{self.embedder.label} {self.embedder.fingerprint}"
+                )
+                if changes.documents or changes.gone or not derived.sound(store, self._derived_folder):
+                    store.drop_unused_vectors()
+                    store.set_manifest(generation=str(store.generation + 1))
+                    store.set_manifest(**derived.write(store, self._derived_folder))
+            derived.clean(store, self._derived_folder, keep=before)
+            return SyncReport(
+                added=changes.added,
+                changed=changes.changed,
+                removed=changes.removed,
+                renamed=changes.renamed,
+                unreadable=tuple(changes.unreadable.items()),
+                documents=len(store.entries()),
+                passages=store.count(),
+                embedded=embedded,
+                seconds=time.monotonic() - started,
+            )
+
+    def search(self, query: str, k: int = 10) -> list[Hit]:
+        """Find the `k` passages that fit a query best, by meaning and by words.
+
+        Both rankings are followed `DEPTH` deep; the order is the same for the same corpus, however it was indexed.
+
+        Raises:
+            BadQuery: if the query has no word or `k` is less than 1.
+        """
+        if not query.strip():
+            raise BadQuery("the query is empty: write a question or a few words")
+        if k < 1:
+            raise BadQuery(f"k is {k}: it must be at least 1")
+        vector = self.embedder.embed([query])[0]
+        depth = max(DEPTH, k)
+        with self._lock, self._store.snapshot():
+            indexes = self._current()
+            dense = indexes.vectors.search(vector, depth)
+            lexical = indexes.lexical.search(query, depth)
+            cosines = dict(dense)
+            unseen = [number for number, _ in lexical if number not in cosines]
+            cosines |= zip(unseen, indexes.vectors.similarity(vector, unseen), strict=True)
+            dense_ranks = {number: rank for rank, (number, _) in enumerate(dense, 1)}
+            lexical_ranks = {number: rank for rank, (number, _) in enumerate(lexical, 1)}
+            best = fuse(cosines, dict(lexical))[:k]
+            found = self._store.passages(number for number, _ in best)
+            generation = self._store.generation
+            hits = []
+            for number, score in best:
+                path, p = found[number]
+                document = self._document(path, generation)
+                passage = IndexedPassage(number, document, p.ordinal, p.start, p.end, p.heading)
+                hits.append(Hit(passage, score, dense_ranks.get(number), lexical_ranks.get(number)))
+            return hits
+
+    def document(self, path: str) -> Document:
+        """The document of that path as it was indexed.
+
+        Raises:
+            BadQuery: if the index has none.
+        """
+        with self._lock, self._store.snapshot():
+            return self._document(path, self._store.generation)
+
+    def documents(self) -> list[Entry]:
+        """All documents, in order of their paths, without their texts."""
+        with self._lock:
+            return self._store.entries()
+
+    def unreadable(self) -> dict[str, str]:
+        """Path and reason of the files that the last sync could not read."""
+        with self._lock:
+            return self._store.unreadable()
+
+    @property
+    def corpus(self) -> Path | None:
+        """The folder that the last sync read, or None before the first."""
+        with self._lock:
+            folder = self._store.manifest("corpus")
+        return None if folder is None else Path(folder)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return self._store.count()
+
+    def _current(self) -> derived.Derived:
+        """The indexes of the generation that the snapshot shows."""
+        if self._derived is None or self._derived.name != self._store.manifest("derived"):
+            self._derived = derived.load(self._store, self._derived_folder)
+        return self._derived
+
+    def _read_document(self, path: str, generation: int) -> Document:
+        """`generation` makes the cache forget a document when the corpus changes."""
+        document = self._store.document(path)
+        if document is None:
+            raise BadQuery(f"there is no document {path!r} in the index of generation {generation}")
+        return document
+
+    @property
+    def _derived_folder(self) -> Path:
+        return self.folder / "derived"
+
+    @contextmanager
+    def _only_writer(self, wait: float) -> Iterator[None]:
+        """Hold the index's write lock; the system lets go of it when the process ends, however it ends."""
+        lock = sqlite3.connect(self.folder / "writer.lock", timeout=wait, isolation_level=None)
+        try:
+            try:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                raise Busy(
+                    f"another process is bringing the index in {self.folder} up to date: try again when it is done"
+                ) from error
+            yield
+        finally:
+            lock.close()
+
+
+def index_folder(corpus: Path) -> Path:
+    """Where the index of a corpus lies unless said otherwise: in the user's cache, named by the corpus' absolute path."""
+    name = hashlib.sha256(str(corpus.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return platformdirs.user_cache_path("extractive-qa") / f"{corpus.resolve().name}-{name}"
+
+
+def remove_index(folder: Path) -> None:
+    """Remove what an index keeps in `folder`, and nothing else that may lie there."""
+    for name in ("store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "writer.lock"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "derived", ignore_errors=True)

@@ -1,0 +1,150 @@
+"""Brings a store up to date with a folder: reads what changed, embeds what is new, commits once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from index.documents import Document, find_documents, read_document
+from index.embedder import Embedder
+from index.errors import BadCorpus, UnreadableDocument
+from index.passages import Passage, split
+from index.store import Store
+
+COMMIT_PASSAGES = 256
+
+
+class Progress(Protocol):
+    """Is told how far a sync is: `stage` is "reading" (files) or "embedding" (passages)."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """`done` of `total` are done."""
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a sync did. Paths are relative to the corpus; `renamed` pairs old and new, `unreadable` path and reason."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...]
+    unreadable: tuple[tuple[str, str], ...]
+    documents: int
+    passages: int
+    embedded: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What stands in the folder and not, or not so, in the store."""
+
+    documents: tuple[Document, ...]
+    gone: tuple[str, ...]
+    unreadable: dict[str, str]
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...]
+
+
+def find_changes(store: Store, folder: Path, progress: Progress | None = None) -> Changes:
+    """Compare the files of `folder` with the store by their hashes, and read those that differ.
+
+    Raises:
+        BadCorpus: if the folder is none or cannot be listed.
+    """
+    if not folder.is_dir():
+        raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
+    try:
+        paths = find_documents(folder)
+    except OSError as error:
+        raise BadCorpus(f"{folder} cannot be listed ({error.strerror}): check its permissions") from error
+    known = {entry.path: entry.sha256 for entry in store.entries()}
+    fresh, unreadable, same = [], {}, set()
+    for number, path in enumerate(paths, 1):
+        name = path.relative_to(folder).as_posix()
+        try:
+            if name in known and _sha256(path) == known[name]:
+                same.add(name)
+            else:
+                fresh.append(read_document(path, folder))
+        except UnreadableDocument as error:
+            unreadable[name.encode("utf-8", "backslashreplace").decode()] = error.reason
+        if progress is not None:
+            progress("reading", number, len(paths))
+    gone = known.keys() - same - {d.path for d in fresh}
+    by_hash: dict[str, list[str]] = {}
+    for name in sorted(gone):
+        by_hash.setdefault(known[name], []).append(name)
+    renamed = []
+    for document in fresh:
+        if document.path not in known and by_hash.get(document.sha256):
+            renamed.append((by_hash[document.sha256].pop(0), document.path))
+    old_names, new_names = {old for old, _ in renamed}, {new for _, new in renamed}
+    return Changes(
+        documents=tuple(fresh),
+        gone=tuple(sorted(gone)),
+        unreadable=unreadable,
+        added=tuple(d.path for d in fresh if d.path not in known and d.path not in new_names),
+        changed=tuple(d.path for d in fresh if d.path in known),
+        removed=tuple(sorted(gone - old_names)),
+        renamed=tuple(renamed),
+    )
+
+
+def embed_new(
+    store: Store, embedder: Embedder, documents: Sequence[Document], progress: Progress | None = None
+) -> tuple[dict[str, list[tuple[Passage, bytes]]], int]:
+    """Split documents and embed the passages whose content has no vector yet, committing every `COMMIT_PASSAGES`.
+
+    Returns:
+        for each document's path its passages with their content hashes; and how many were embedded.
+    """
+    passages, new, known = {}, {}, store.known_contents()
+    for document in documents:
+        listed = []
+        for passage in split(document):
+            text = embedded_text(document, passage)
+            content = hashlib.sha256(text.encode()).digest()
+            listed.append((passage, content))
+            if content not in known:
+                new[content] = text
+        passages[document.path] = listed
+    waiting = sorted(new.items(), key=lambda item: -len(item[1]))
+    done = 0
+    for batch in _batches(waiting, COMMIT_PASSAGES):
+        vectors = embedder.embed([text for _, text in batch])
+        with store.transaction():
+            store.add_vectors([content for content, _ in batch], vectors)
+        done += len(batch)
+        if progress is not None:
+            progress("embedding", done, len(waiting))
+    return passages, len(waiting)
+
+
+def embedded_text(document: Document, passage: Passage) -> str:
+    """What the encoder is given for a passage: title and heading, then the text."""
+    above = [part for part in (document.title, passage.heading) if part]
+    return "\n".join([*above, document.text[passage.start : passage.end]])
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableDocument(f"cannot be read ({error.strerror})") from error

@@ -1,0 +1,85 @@
+"""Spans of all passages that were read to candidates, best first, equal ones together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index import Block, Document, Hit
+from qa.metrics import normalise
+from qa.reader import Span
+from qa.surroundings import block_of
+
+RETRIEVAL_WEIGHT = 4.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A hit, the range of its document that was read, and the spans found there (ranges of the document's text)."""
+
+    hit: Hit
+    start: int
+    end: int
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A possible answer: a range [start, end) of a document, in one block of it."""
+
+    document: Document
+    block: Block
+    start: int
+    end: int
+    margin: float
+    hit: Hit
+
+    @property
+    def text(self) -> str:
+        """What stands there."""
+        return self.document.text[self.start : self.end]
+
+    @property
+    def score(self) -> float:
+        """Reader's margin and retriever's score as one."""
+        return self.margin + RETRIEVAL_WEIGHT * self.hit.score
+
+
+def rank(readings: Sequence[Reading]) -> list[Candidate]:
+    """All candidates, best first; the same range read twice keeps its better score.
+
+    Spans that cross paragraphs, or stand in a line that only links elsewhere, are no answers.
+    """
+    best: dict[tuple[str, int, int], Candidate] = {}
+    for reading in readings:
+        document = reading.hit.passage.document
+        for span in reading.spans:
+            block = block_of(document, span.start, span.end)
+            if block is None or block.kind == "aside":
+                continue
+            candidate = Candidate(document, block, span.start, span.end, span.margin, reading.hit)
+            key = (document.path, span.start, span.end)
+            if key not in best or candidate.score > best[key].score:
+                best[key] = candidate
+    return sorted(best.values(), key=lambda c: (-c.score, c.document.path, c.start, c.end))
+
+
+def group(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Candidates whose words are the same after `normalise` together, each group and the groups best first.
+
+    Of one document only the best candidate of a group is kept, and one that overlaps a better one is dropped.
+    """
+    groups: dict[str, list[Candidate]] = {}
+    taken: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        seen = taken.setdefault(candidate.document.path, [])
+        if any(candidate.start < other.end and other.start < candidate.end for other in seen):
+            continue
+        seen.append(candidate)
+        words = normalise(candidate.text)
+        if not words:
+            continue
+        equal = groups.setdefault(words, [])
+        if all(candidate.document.path != other.document.path for other in equal):
+            equal.append(candidate)
+    return list(groups.values())

@@ -1,0 +1,202 @@
+"""One question from beginning to end: retrieve, read, decide, cite."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from index import BadCorpus, BadQuery, Busy, Document, Hit, Index, Progress, index_folder
+from qa.answer import Alternative, Answer, Citation, Excerpt
+from qa.candidates import Candidate, Reading, group, rank
+from qa.confidence import Confidence, features
+from qa.reader import Reader, ReadPassage
+from qa.surroundings import reading_range, sentence_of, shown_range
+
+PASSAGES = 5
+LONGEST_QUESTION = 2000
+ALTERNATIVES = 3
+
+
+@dataclass(frozen=True)
+class Examination:
+    """An answer and all that led to it; `question` is what was searched for, `readings` are in order of their hits."""
+
+    answer: Answer
+    question: str
+    hits: tuple[Hit, ...]
+    readings: tuple[Reading, ...]
+    features: dict[str, float]
+    best: Candidate | None
+
+
+class Pipeline:
+    """An index and a reader, ready for many questions; safe to use from several threads."""
+
+    def __init__(self, index: Index, reader: Reader, confidence: Confidence) -> None:
+        """Take the parts; `Pipeline.open` loads them."""
+        self.index = index
+        self.reader = reader
+        self.confidence = confidence
+        self._reading = threading.Lock()  # one reading at a time uses all cores, and tokenizers are not thread-safe
+
+    @classmethod
+    def open(
+        cls,
+        corpus: str | Path = "seeds",
+        *,
+        index: Path | None = None,
+        encoder: str | None = None,
+        threshold: float | None = None,
+        progress: Progress | None = None,
+    ) -> Pipeline:
+        """Index the folder `corpus`, or bring its index up to date, and load the reader.
+
+        Args:
+            corpus: a folder of documents.
+            index: where the index lies; by default in the user's cache.
+            encoder: a sentence-transformers name or folder; by default the packaged one.
+            threshold: the confidence, 0 to 1, below which no answer is given; by default the fitted one.
+            progress: is told how far the indexing is.
+
+        Raises:
+            BadCorpus: if the folder does not exist or nothing in it can be indexed.
+            IndexProblem: if the index cannot be used.
+        """
+        folder = Path(corpus)
+        if not folder.is_dir():
+            raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
+        opened = Index.open(index or index_folder(folder), encoder=encoder)
+        try:
+            opened.sync(folder, progress=progress)
+        except Busy:
+            if not len(opened):  # else the generation before the one in the making answers
+                raise
+        if not len(opened):
+            reasons = "".join(f"\n  {path}: {reason}" for path, reason in opened.unreadable().items())
+            raise BadCorpus(f"{folder} holds no document that can be indexed{reasons}")
+        confidence = Confidence.load()
+        if threshold is not None:
+            if not 0 <= threshold <= 1:
+                raise BadQuery(f"the threshold is {threshold}: it must lie between 0 and 1")
+            confidence = replace(confidence, threshold=threshold)
+        return cls(opened, Reader.open(Path(opened.embedder.name)), confidence)
+
+    def ask(self, question: str, *, k: int = PASSAGES, history: Sequence[Answer] = ()) -> Answer:
+        """Answer a question from the documents, or say that they do not.
+
+        Args:
+            question: the question, at most `LONGEST_QUESTION` characters.
+            k: how many passages are read.
+            history: the answers of the conversation so far, for follow-up questions.
+
+        Raises:
+            BadQuery: if the question is empty or too long, or `k` less than 1.
+        """
+        return self.examine(question, k=k, history=history).answer
+
+    def examine(self, question: str, *, k: int = PASSAGES, history: Sequence[Answer] = ()) -> Examination:
+        """As `ask`, with all that led to the answer."""
+        if len(question) > LONGEST_QUESTION:
+            raise BadQuery(f"the question has {len(question):,} characters: at most {LONGEST_QUESTION:,} are read")
+        hits = self.index.search(question, max(k, 10))
+        readings = self._read(question, hits[:k])
+        groups = group(rank(readings))
+        found = features(groups) if groups else {}
+        sure = self.confidence.probability(found) if groups else 0.0
+        answered = bool(groups) and sure >= self.confidence.threshold
+        answer = self._answer(question, groups, sure) if answered else self._none(question, hits[:k], sure)
+        return Examination(answer, question, tuple(hits), readings, found, groups[0][0] if groups else None)
+
+    def _read(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
+        ranges = [reading_range(h.passage.document, h.passage.start, h.passage.end) for h in hits]
+        texts = [
+            ReadPassage(h.passage.document.title, h.passage.document.text[start:end])
+            for h, (start, end) in zip(hits, ranges, strict=True)
+        ]
+        with self._reading:
+            read = self.reader.read(question, texts)
+        return tuple(
+            Reading(h, start, end, tuple(replace(s, start=s.start + start, end=s.end + start) for s in spans))
+            for h, (start, end), spans in zip(hits, ranges, read, strict=True)
+        )
+
+    def _answer(self, question: str, groups: list[list[Candidate]], sure: float) -> Answer:
+        citations = self._cite(groups[0], 1)
+        others, number = [], len(citations) + 1
+        for at, candidates in enumerate(groups[1 : 1 + ALTERNATIVES], 1):
+            probability = self.confidence.probability(features(groups[at:]))
+            if probability >= self.confidence.threshold:
+                cited = self._cite(candidates, number)
+                number += len(cited)
+                others.append(Alternative(cited[0].text, cited[0].sentence, probability, cited))
+        first = citations[0]
+        return Answer(question, first.text, first.sentence, sure, citations, tuple(others))
+
+    def _none(self, question: str, hits: Sequence[Hit], sure: float) -> Answer:
+        related = []
+        for hit in hits:
+            p = hit.passage
+            whole = (p.start, p.end)
+            related.append(self._citation(len(related) + 1, p.document, whole, whole, whole))
+        return Answer(question, None, None, sure, (), related=tuple(related))
+
+    def _cite(self, candidates: Sequence[Candidate], number: int) -> tuple[Citation, ...]:
+        cited = []
+        for place, c in enumerate(candidates, number):
+            sentence = sentence_of(c.document, c.block, c.start, c.end)
+            shown = shown_range(c.block, sentence)
+            cited.append(self._citation(place, c.document, (c.start, c.end), sentence, shown))
+        return tuple(cited)
+
+    def _citation(
+        self, number: int, document: Document, span: tuple[int, int], sentence: tuple[int, int], shown: tuple[int, int]
+    ) -> Citation:
+        folder = self.index.corpus or Path()
+        return Citation(
+            number=number,
+            document=document.path,
+            title=document.title,
+            date=document.date,
+            start=span[0],
+            end=span[1],
+            text=document.text[slice(*span)],
+            sentence_start=sentence[0],
+            sentence_end=sentence[1],
+            sentence=document.text[slice(*sentence)],
+            passage=Excerpt(*shown, document.text[slice(*shown)]),
+            anchor=document.anchor(span[0]),
+            sha256=document.sha256,
+            folder=str(folder),
+            stale=_sha256(folder / document.path) != document.sha256,
+        )
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+_pipelines: dict[Path, Pipeline] = {}
+_opening = threading.Lock()
+
+
+def ask(question: str, corpus: str | Path = "seeds", k: int = PASSAGES, history: Sequence[Answer] = ()) -> Answer:
+    """Answer a question from a folder of documents, in the documents' own words, or say that they do not answer it.
+
+    The folder is indexed, or its index brought up to date, when it is first asked in this process.
+
+    Raises:
+        BadCorpus: if the folder does not exist or nothing in it can be indexed.
+        BadQuery: if the question is empty or too long, or `k` less than 1.
+    """
+    folder = Path(corpus).resolve()
+    with _opening:
+        if folder not in _pipelines:
+            _pipelines[folder] = Pipeline.open(folder)
+    return _pipelines[folder].ask(question, k=k, history=history)

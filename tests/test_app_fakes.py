@@ -1,0 +1,111 @@
+"""A pipeline for the app's tests: a table of questions and words, a handful of documents, some of them hostile."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+from index import Anchor, Block, Document
+from qa import Alternative, Answer, BadQuery, Citation, Excerpt
+
+FERRY = (
+    "Islands: Ferry crews strike over pay in Port Ellery\n"
+    "12 March 2024\n"
+    "Ferry crews walked out on Monday. Nothing sailed from Port Ellery, and the islands ran short of bread by Tuesday. "
+    "The union asked for nine per cent.\n"
+    "What the company says\n" + "The company said that it could not pay more than four per cent this year. " * 30 + "\n"
+    "On Friday both sides met in the harbour office. They agreed on six per cent, said the mediator Ruth Okafor. "
+    "Boats sail again from Saturday.\n"
+    + "\n".join(f"Paragraph {n} tells of the tides and of nothing else at all, at some length." for n in range(40))
+)
+SECOND = "Strike ends after five days\nThe crews and the company agreed on six per cent on Friday evening. Cheers were heard."
+HOSTILE = (
+    "<script>window.hacked = 1</script> \u202eevil\n"
+    "The code is <img src=x onerror=\"window.hacked = 2\"> ${window.hacked = 3} {{value}} `x` \x1b[31mred\x07 "
+    "[link](javascript:alert(1)) </span></mark><iframe src='http://example.com/'></iframe> & that is all. More follows.\n"
+    + "long" * 25_000
+)
+ANSWERS = {
+    "what was agreed?": (("ferry.txt", "six per cent"), ("news/end.txt", "six per cent")),
+    "who mediated?": (("ferry.txt", "Ruth Okafor"),),
+    "what is the code?": (("<b>bad</b>.txt", "{{value}} `x` \x1b[31mred\x07 [link](javascript:alert(1)) </span>"),),
+}
+
+
+def document(path: str, text: str, date: str | None = None) -> Document:
+    """A document whose lines are its blocks; short lines without a full stop at their end are headings."""
+    blocks = tuple(
+        Block(m.start(), m.end(), "paragraph" if m[0].endswith(".") or len(m[0]) > 90 else "heading")
+        for m in re.finditer(r".+", text)
+    )
+    return Document(path, hashlib.sha256(text.encode()).hexdigest(), text.split("\n")[0], date, text, blocks)
+
+
+def cite(number: int, of: Document, words: str, *, stale: bool = False) -> Citation:
+    """A citation of the first place of `words`, in the sentence and the line around them."""
+    start = of.text.index(words)
+    line = next(b for b in of.blocks if b.start <= start < b.end)
+    first = max(of.text.rfind(". ", line.start, start) + 2, line.start) if ". " in of.text[line.start : start] else line.start
+    last = of.text.find(". ", start + len(words), line.end)
+    last = line.end if last < 0 else last + 1
+    return Citation(
+        number, of.path, of.title, of.date, start, start + len(words), words, first, last, of.text[first:last],
+        Excerpt(line.start, line.end, of.text[line.start : line.end]),
+        Anchor(of.text.count("\n", 0, start) + 1, None, of.title, None), of.sha256, "/nowhere", stale,
+    )  # fmt: skip
+
+
+class FakeIndex:
+    """What `app` needs of an index."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = {d.path: d for d in documents}
+
+    def documents(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(path=d.path, title=d.title, date=d.date) for d in self._documents.values()]
+
+    def document(self, path: str) -> Document:
+        if path not in self._documents:
+            raise BadQuery(f"there is no document {path!r}")
+        return self._documents[path]
+
+
+class FakePipeline:
+    """Answers what stands in `ANSWERS`, and "why?" after anything as a follow-up; `gate` holds it back while cleared."""
+
+    def __init__(self) -> None:
+        self.index = FakeIndex(
+            [
+                document("ferry.txt", FERRY, "2024-03-12"),
+                document("news/end.txt", SECOND),
+                document("<b>bad</b>.txt", HOSTILE),
+            ]
+        )
+        self.histories: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def ask(self, question: str, *, k: int = 5, history: Sequence[Answer] = ()) -> Answer:
+        self.gate.wait(20)
+        self.histories.append(len(history))
+        if len(question) > 2000:
+            raise BadQuery(f"the question has {len(question):,} characters: at most 2,000 are read")
+        if question == "crash":
+            raise RuntimeError("a mistake in the program")
+        asked, understood = question.lower(), None
+        if asked == "why?" and history:
+            asked, understood = "who mediated?", "Why <did> the mediator?"
+        if asked not in ANSWERS:
+            near = self.index.document("news/end.txt")
+            related = (cite(1, near, near.text.split("\n")[1]),)
+            return Answer(question, None, None, 0.1, (), related=related, understood_as=understood)
+        cited = tuple(cite(n, self.index.document(p), words) for n, (p, words) in enumerate(ANSWERS[asked], 1))
+        others: tuple[Alternative, ...] = ()
+        if asked == "what was agreed?":
+            other = cite(3, self.index.document("ferry.txt"), "nine per cent")
+            others = (Alternative(other.text, other.sentence, 0.22, (other,)),)
+        first = cited[0]
+        return Answer(question, first.text, first.sentence, 0.83, cited, others, (), understood)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.errors import IndexProblem
+from index.vectors import VectorIndex
+
+
+def unit(rng: np.random.Generator, n: int, d: int = 16) -> np.ndarray:
+    vectors = rng.normal(size=(n, d)).astype(np.float16).astype(np.float32)
+    return vectors
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 10), st.integers(0, 2**32 - 1))
+def test_search_finds_what_brute_force_finds(n: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, query = unit(rng, n), unit(rng, 1)[0]
+    ids = rng.permutation(2**60 + np.arange(n)).astype(np.int64)
+    found = VectorIndex.build(ids, vectors).search(query, k)
+    exact = sorted(zip((vectors @ query).tolist(), ids.tolist(), strict=True), key=lambda p: (-p[0], p[1]))[:k]
+    assert [number for number, _ in found] == [number for _, number in exact]
+    assert [s for _, s in found] == pytest.approx([s for s, _ in exact], abs=1e-4)
+
+
+def test_equal_vectors_come_in_order_of_their_ids() -> None:
+    index = VectorIndex.build(np.array([30, 10, 20]), np.ones((3, 4), np.float32))
+    assert [number for number, _ in index.search(np.ones(4, np.float32), 3)] == [10, 20, 30]
+
+
+def test_similarity_is_the_cosine_with_those_ids() -> None:
+    index = VectorIndex.build(np.array([7, 8]), np.eye(2, dtype=np.float32))
+    assert index.similarity(np.array([0.6, 0.8], np.float32), [8, 7]) == pytest.approx([0.8, 0.6])
+    assert index.similarity(np.array([0.6, 0.8], np.float32), []) == []
+
+
+def test_an_index_comes_back_from_disk(tmp_path: Path) -> None:
+    VectorIndex.build(np.array([5]), np.ones((1, 4), np.float32)).save(tmp_path / "v")
+    assert VectorIndex.load(tmp_path / "v").search(np.ones(4, np.float32), 1)[0][0] == 5
+
+
+def test_an_empty_index_finds_nothing() -> None:
+    assert VectorIndex.build(np.empty(0, np.int64), np.empty((0, 0), np.float32)).search(np.ones(4, np.float32), 3) == []
+
+
+def test_a_truncated_or_missing_file_is_an_index_problem(tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    VectorIndex.build(np.arange(9), np.ones((9, 64), np.float32)).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    for broken in (path, tmp_path / "none"):
+        with pytest.raises(IndexProblem, match="cannot be read"):
+            VectorIndex.load(broken)
