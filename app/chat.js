@@ -31,6 +31,12 @@ if (part === "document") {
     if (event.key === "Escape") element.querySelector(".close")?.click();
   });
   watch("value", () => {
+    const open = element.querySelector(".page")?.dataset.place;
+    for (const number of document.querySelectorAll(".number")) {
+      const { turn, place } = number.dataset;
+      if (open === `${turn}-${place}`) number.setAttribute("aria-current", "true");
+      else number.removeAttribute("aria-current");
+    }
     const words = element.querySelector("#cited") ?? element.querySelector(".text, .stale");
     if (!words) return;
     words.scrollIntoView({ block: "center", behavior: "auto" });

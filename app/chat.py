@@ -16,6 +16,7 @@ import gradio as gr
 
 from app import render
 from app.examples import example_questions
+from app.page import document_view, missing_document
 from qa import Answer, Pipeline, QAError
 
 WAITING = 8
@@ -77,9 +78,9 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
         try:
             document = pipeline.index.document(cited[place].document)
         except QAError:
-            shown = render.missing_document(cited[place])
+            shown = missing_document(cited[place])
         else:
-            shown = render.document_view(document, answers[turn], turn, place)
+            shown = document_view(document, answers[turn], turn, place)
         return render.sources(answers[turn], turn), shown
 
     def ask(question: str, k: int = 5) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
                     label="Your question",
                     show_label=False,
                     container=False,
-                    placeholder="Ask a question about the documents",
+                    placeholder="Ask a question",
                     lines=1,
                     max_lines=5,
                     autofocus=True,

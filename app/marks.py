@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import pairwise
 
 from qa import Citation
 
@@ -39,7 +40,7 @@ def marked(text: str, start: int, citation: Citation, *, tag: str = "mark", firs
         edges.add(min(max(edge, start), end))
     cuts = sorted(edges)
     parts = []
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in pairwise(cuts):
         piece = shown(text[a - start : b - start])
         if cited[0] <= a and b <= cited[1]:
             name = f' id="{first_id}"' if first_id and a == cited[0] else ""

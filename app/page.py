@@ -28,6 +28,7 @@ def document_view(document: Document, answer: Answer, turn: int, place: int) -> 
     near = " near" if answer.text is None else ""
     return _page(
         document.title,
+        f"{turn}-{place}",
         where(citation, document.date),
         _step("‹", "Previous source", turn, place - 1, len(every))
         + f'<span class="of">{place + 1} of {len(every)}</span>'
@@ -40,7 +41,7 @@ def document_view(document: Document, answer: Answer, turn: int, place: int) -> 
 def missing_document(citation: Citation) -> str:
     """What is shown instead of a document that is no longer in the index."""
     note = '<p class="stale" tabindex="-1">This document is no longer in the index.</p>'
-    return _page(citation.title, where(citation, citation.date), "", note)
+    return _page(citation.title, "", where(citation, citation.date), "", note)
 
 
 def is_stale(citation: Citation, document: Document) -> bool:
@@ -52,9 +53,9 @@ def is_stale(citation: Citation, document: Document) -> bool:
     )
 
 
-def _page(title: str, where: str, steps: str, body: str) -> str:
+def _page(title: str, key: str, where: str, steps: str, body: str) -> str:
     return (
-        f'<section class="page" aria-label="Document {plain(title)}"><header><div class="title">'
+        f'<section class="page" data-place="{key}" aria-label="Document {plain(title)}"><header><div class="title">'
         f'<h2><bdi>{shown(title)}</bdi></h2>{where}</div><nav aria-label="Sources of this answer">{steps}'
         '<button type="button" class="close" data-event="collapse" aria-label="Close the document" title="Close (Esc)">'
         f"✕</button></nav></header>{body}</section>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-DENSE_WEIGHT = 0.5
+DENSE_WEIGHT = 0.7
 
 
 def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], *, weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:

@@ -75,23 +75,23 @@ def read_plain(text: str) -> Content:
     """Title, date and blocks of a news article or other plain text; no title if the first line is no headline."""
     lines = _lines(text)
     groups = _wrapped_groups(text, lines) if _is_wrapped(text, lines) else [(x.start, x.end) for x in lines]
+    parts = [text[start:end] for start, end in groups]
+    asides = list(map(is_aside, parts))
+    headings = [not aside and _is_heading(part) for part, aside in zip(parts, asides, strict=True)]
+    below = _lengths_below(parts, asides, headings)
     title = date = None
     blocks: list[Block] = []
     body_begun = False
-    lengths = _following_lengths(text, groups)
     for number, (start, end) in enumerate(groups):
-        part = text[start:end]
         kind: Kind = "paragraph"
-        dated = date_of_line(part) if date is None and number < _DATED_LINES else None
-        if dated:
-            date, kind = dated, "aside"
-        elif is_aside(part):
-            kind = "aside"
+        dated = date_of_line(parts[number]) if date is None and number < _DATED_LINES else None
+        if dated or asides[number]:
+            date, kind = date or dated, "aside"
         elif not body_begun:
             body_begun = True
-            if _is_title(part):
-                title, kind = one_line(part), "heading"
-        elif _is_heading(part) and lengths[number] > len(part):
+            if _is_title(parts[number]):
+                title, kind = one_line(parts[number]), "heading"
+        elif headings[number] and below[number] > end - start:
             kind = "heading"
         blocks.append(Block(start, end, kind))
     return Content(text, tuple(blocks), title, date)
@@ -119,10 +119,15 @@ def _is_wrapped(text: str, lines: list[_Line]) -> bool:
     width = lengths[int(0.95 * (len(lengths) - 1))] if len(lengths) > 20 else lengths[-1]
     if not _NARROWEST_LINE <= width <= WIDEST_LINE:
         return False
-    broken = [(a, b) for a, b in zip(lines, lines[1:], strict=False) if not b.after_blank]
+    broken = [(a, b) for a, b in zip(lines, lines[1:], strict=False) if not (b.after_blank or _is_apart(text, b))]
     full = sum(_is_full(text, a, b, width * 0.9) for a, b in broken)
     lower = sum(text[b.start].islower() for _, b in broken)
     return bool(broken) and full >= 0.6 * len(broken) and lower >= len(broken) / 3
+
+
+def _is_apart(text: str, line: _Line) -> bool:
+    part = text[line.start : line.end]
+    return _LIST_ITEM.match(part) is not None or is_aside(part)
 
 
 def _is_full(text: str, line: _Line, following: _Line, width: float) -> bool:
@@ -150,16 +155,15 @@ def _wrapped_groups(text: str, lines: list[_Line]) -> list[tuple[int, int]]:
     return groups
 
 
-def _following_lengths(text: str, groups: list[tuple[int, int]]) -> list[int]:
-    """For each group the length of the next that is no aside, or 0 if that is none or could be a heading itself."""
-    lengths = [0] * len(groups)
+def _lengths_below(parts: list[str], asides: list[bool], headings: list[bool]) -> list[int]:
+    """For each part the length of the next that is no aside, or 0 where none follows or it looks like a heading too."""
+    below = [0] * len(parts)
     length = 0
-    for number in range(len(groups) - 1, -1, -1):
-        lengths[number] = length
-        part = text[slice(*groups[number])]
-        if not is_aside(part):
-            length = 0 if _is_heading(part) else len(part)
-    return lengths
+    for number in range(len(parts) - 1, -1, -1):
+        below[number] = length
+        if not asides[number]:
+            length = 0 if headings[number] else len(parts[number])
+    return below
 
 
 def _is_title(part: str) -> bool:

@@ -132,9 +132,11 @@ def embed_new(
 
 
 def embedded_text(document: Document, passage: Passage) -> str:
-    """What the encoder is given for a passage: title and heading, then the text."""
-    above = [part for part in (document.title, passage.heading) if part]
-    return "\n".join([*above, document.text[passage.start : passage.end]])
+    """What the encoder is given for a passage: the document's title, then the text.
+
+    On the development questions this ranked better than the text alone, or with the heading as well (README, figures).
+    """
+    return f"{document.title}\n{document.text[passage.start : passage.end]}"
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -16,6 +16,8 @@ from typing import Any
 import docx
 from docx.exceptions import PythonDocxError
 from docx.opc.exceptions import OpcError
+from docx.oxml.exceptions import XmlchemyError
+from docx.oxml.ns import qn
 from docx.table import Table
 
 from index.blocks import Content, Kind, Piece, join, one_line
@@ -25,11 +27,12 @@ MAX_UNPACKED = 200_000_000
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of old .doc files, and of encrypted .docx files
 _TEMPLATE_DATE = datetime(2013, 12, 23).date()  # what python-docx's own template says for every document made with it
+_WRAPPERS = [qn(f"w:{name}") for name in ("ins", "moveTo", "sdt", "sdtContent", "smartTag", "fldSimple")]
 
 # python-docx walks whatever XML the file holds as if Word had written it, so a damaged one surfaces as nearly any of
 # Python's lookup and conversion errors; zipfile adds its own, and lxml's XMLSyntaxError is a SyntaxError.
 _DAMAGE = (
-    OpcError, PythonDocxError, SyntaxError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError,
+    OpcError, PythonDocxError, XmlchemyError, SyntaxError, zipfile.BadZipFile, zlib.error, struct.error, EOFError,
     OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError, RuntimeError, ArithmeticError,
 )  # fmt: skip
 
@@ -45,6 +48,7 @@ def read_word(data: bytes) -> Content:
     try:
         _refuse_bomb(data)
         document = docx.Document(io.BytesIO(data))
+        _unwrap(document.element.body)
         styled = list(_pieces(document))
         title, date = _properties(document)
     except _DAMAGE as error:
@@ -62,6 +66,14 @@ def _refuse_bomb(data: bytes) -> None:
         raise UnreadableDocument("it is encrypted: save a copy without a password")
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
         raise UnreadableDocument(f"it unpacks to over {MAX_UNPACKED // 1_000_000} MB: remove its images or split it")
+
+
+def _unwrap(body: Any) -> None:
+    """Put what was inserted while changes were tracked, and what content controls hold, where python-docx looks."""
+    for wrapper in list(body.iter(*_WRAPPERS)):
+        for child in list(wrapper):
+            wrapper.addprevious(child)
+        wrapper.getparent().remove(wrapper)
 
 
 def _properties(document: Any) -> tuple[str, str | None]:

@@ -12,6 +12,7 @@ from index import BadCorpus, BadQuery, Busy, Document, Hit, Index, Progress, ind
 from qa.answer import Alternative, Answer, Citation, Excerpt
 from qa.candidates import Candidate, Reading, group, rank
 from qa.confidence import Confidence, features
+from qa.conversation import complete
 from qa.reader import Reader, ReadPassage
 from qa.surroundings import reading_range, sentence_of, shown_range
 
@@ -101,14 +102,25 @@ class Pipeline:
         """As `ask`, with all that led to the answer."""
         if len(question) > LONGEST_QUESTION:
             raise BadQuery(f"the question has {len(question):,} characters: at most {LONGEST_QUESTION:,} are read")
-        hits = self.index.search(question, max(k, 10))
-        readings = self._read(question, hits[:k])
+        raw = self._examine(question, question, k)
+        completed = complete(question, history)
+        if completed is None or len(completed) > LONGEST_QUESTION:
+            return raw
+        whole = self._examine(question, completed, k)
+        return whole if whole.answer.confidence >= raw.answer.confidence else raw
+
+    def _examine(self, question: str, searched: str, k: int) -> Examination:
+        """Answer `question`, searching and reading for `searched`, which is what it is understood as."""
+        hits = self.index.search(searched, max(k, 10))
+        readings = self._read(searched, hits[:k])
         groups = group(rank(readings))
         found = features(groups) if groups else {}
         sure = self.confidence.probability(found) if groups else 0.0
         answered = bool(groups) and sure >= self.confidence.threshold
         answer = self._answer(question, groups, sure) if answered else self._none(question, hits[:k], sure)
-        return Examination(answer, question, tuple(hits), readings, found, groups[0][0] if groups else None)
+        if searched != question:
+            answer = replace(answer, understood_as=searched)
+        return Examination(answer, searched, tuple(hits), readings, found, groups[0][0] if groups else None)
 
     def _read(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
         ranges = [reading_range(h.passage.document, h.passage.start, h.passage.end) for h in hits]

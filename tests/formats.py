@@ -1,4 +1,4 @@
-"""Small files of the binary formats, made in code."""
+"""Small files of the binary formats, made in code, and what the tests of all formats ask of a document."""
 
 from __future__ import annotations
 
@@ -6,8 +6,27 @@ import io
 import zipfile
 
 import docx
+import pytest
 
-PARAGRAPHS = ["The mill on the Tarn was built in 1874 by Ada Lindqvist.", "It burned down in 1901 and was never rebuilt."]
+from index.documents import Document, UnreadableDocument, parse
+
+BODY = "The mill on the river Tarn was built in 1874 by Ada Lindqvist, and it burned down in the fire of 1901."
+PARAGRAPHS = [
+    "The mill on the Tarn was built in 1874 by Ada Lindqvist.",
+    "It burned down in 1901 and was never rebuilt.",
+]
+
+LINES = [
+    "The mills of Ardal",
+    "Introduction",
+    "The first mill on the river Tarn was built in 1874 by the engineer Ada Lind-",
+    "qvist, who came from the north and stayed in the valley for over thirty",
+    "years. She died there.",
+    "The second mill was larger and it burned down in the great fire of the year",
+    "1901, on a Monday.",
+    "1",
+]
+WORD_START = b'<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>'
 
 
 def pdf(pages: list[list[str]], *, title: str = "", created: str = "", encrypted: bool = False) -> bytes:
@@ -15,7 +34,8 @@ def pdf(pages: list[list[str]], *, title: str = "", created: str = "", encrypted
     objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
     for lines in pages:
-        shown = " T* ".join("(%s) Tj" % line.replace("(", "\\(").replace(")", "\\)") for line in lines)
+        escaped = (line.replace("(", "\\(").replace(")", "\\)") for line in lines)
+        shown = " T* ".join(f"({line}) Tj" for line in escaped)
         stream = f"BT /F1 11 Tf 14 TL 60 760 Td {shown} ET"
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
         resources = f"/Resources << /Font << /F1 3 0 R >> >> /Contents {len(objects)} 0 R"
@@ -63,3 +83,15 @@ def with_entry(package: bytes, name: str, content: bytes) -> bytes:
                 new.writestr(entry, old.read(entry))
         new.writestr(name, content)
     return out.getvalue()
+
+
+def blocks(document: Document, kind: str | None = None) -> list[str]:
+    """The texts of a document's blocks, or of those of one kind."""
+    return [document.text[b.start : b.end] for b in document.blocks if kind in (None, b.kind)]
+
+
+def refusal(data: bytes, path: str = "a.txt") -> str:
+    """Why these bytes cannot be read."""
+    with pytest.raises(UnreadableDocument) as caught:
+        parse(data, path)
+    return caught.value.reason

@@ -21,11 +21,11 @@ FERRY = (
     "Boats sail again from Saturday.\n"
     + "\n".join(f"Paragraph {n} tells of the tides and of nothing else at all, at some length." for n in range(40))
 )
-SECOND = "Strike ends after five days\nThe crews and the company agreed on six per cent on Friday evening. Cheers were heard."
+SECOND = "Strike ends after five days\nThe crews and the company agreed on six per cent on Friday evening. Cheers rose."
 HOSTILE = (
     "<script>window.hacked = 1</script> \u202eevil\n"
     "The code is <img src=x onerror=\"window.hacked = 2\"> ${window.hacked = 3} {{value}} `x` \x1b[31mred\x07 "
-    "[link](javascript:alert(1)) </span></mark><iframe src='http://example.com/'></iframe> & that is all. More follows.\n"
+    "[link](javascript:alert(1)) </span></mark><iframe src='http://example.com/'></iframe> & that is all. More comes.\n"
     + "long" * 25_000
 )
 ANSWERS = {
@@ -48,9 +48,8 @@ def cite(number: int, of: Document, words: str, *, stale: bool = False) -> Citat
     """A citation of the first place of `words`, in the sentence and the line around them."""
     start = of.text.index(words)
     line = next(b for b in of.blocks if b.start <= start < b.end)
-    first = max(of.text.rfind(". ", line.start, start) + 2, line.start) if ". " in of.text[line.start : start] else line.start
-    last = of.text.find(". ", start + len(words), line.end)
-    last = line.end if last < 0 else last + 1
+    stop, end = of.text.rfind(". ", line.start, start), of.text.find(". ", start + len(words), line.end)
+    first, last = line.start if stop < 0 else stop + 2, line.end if end < 0 else end + 1
     return Citation(
         number, of.path, of.title, of.date, start, start + len(words), words, first, last, of.text[first:last],
         Excerpt(line.start, line.end, of.text[line.start : line.end]),
@@ -74,7 +73,7 @@ class FakeIndex:
 
 
 class FakePipeline:
-    """Answers what stands in `ANSWERS`, and "why?" after anything as a follow-up; `gate` holds it back while cleared."""
+    """Answers what stands in `ANSWERS`, and "why?" as a follow-up; `gate` holds it back while cleared."""
 
     def __init__(self) -> None:
         self.index = FakeIndex(
