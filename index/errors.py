@@ -1,15 +1,15 @@
 """What can go wrong, as one tree:
 
-    QAError
-    ├── BadInput (ValueError)      the caller can put it right; the message names the value and the remedy
-    │   ├── BadCorpus                a folder that is none, or holds nothing to index
-    │   ├── BadQuery                 an empty question, a k that is no positive number
-    │   └── BadQuestions             a file of questions that cannot be read
-    ├── UnreadableDocument         one file of the corpus; `sync` reports it and goes on
-    └── IndexProblem               the index on disk
-        ├── WrongEmbedder            it was made with another encoder
-        ├── WrongVersion             it was made by another version of this program
-        └── Busy                     another process is bringing it up to date
+QAError
+├── BadInput (ValueError)      the caller can put it right; the message names the value and the remedy
+│   ├── BadCorpus                a folder that is none, or holds nothing to index
+│   ├── BadQuery                 an empty question, a k that is no positive number
+│   └── BadQuestions             a file of questions that cannot be read
+├── UnreadableDocument         one file of the corpus; `sync` reports it and goes on
+└── IndexProblem               the index on disk
+    ├── WrongEmbedder            it was made with another encoder
+    ├── WrongVersion             it was made by another version of this program
+    └── Busy                     another process is bringing it up to date
 """
 
 from __future__ import annotations

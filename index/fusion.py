@@ -7,7 +7,9 @@ from collections.abc import Mapping
 DENSE_WEIGHT = 0.7
 
 
-def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], *, weight: float = DENSE_WEIGHT) -> list[tuple[int, float]]:
+def fuse(
+    dense: Mapping[int, float], lexical: Mapping[int, float], *, weight: float = DENSE_WEIGHT
+) -> list[tuple[int, float]]:
     """The convex sum of cosine and BM25, BM25 divided by the query's best.
 
     Source: Bruch et al. 2023, "An Analysis of Fusion Functions for Hybrid Retrieval", section 4 (convex combination).

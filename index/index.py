@@ -57,7 +57,7 @@ class Index:
         if made_with is not None and made_with != f"{embedder.label} {embedder.fingerprint}":
             raise WrongEmbedder(
                 f"the index in {folder} was made with the encoder {made_with}, not {embedder.label} "
-                f"{embedder.fingerprint}: open it with that one, or make it again with `python -m index FOLDER --rebuild`"
+                f"{embedder.fingerprint}: open it with that one, or make it again: `python -m index FOLDER --rebuild`"
             )
 
     @classmethod
@@ -215,7 +215,7 @@ class Index:
 
 
 def index_folder(corpus: Path) -> Path:
-    """Where the index of a corpus lies unless said otherwise: in the user's cache, named by the corpus' absolute path."""
+    """Where the index of a corpus lies unless said otherwise: in the user's cache, named by its absolute path."""
     name = hashlib.sha256(str(corpus.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return platformdirs.user_cache_path("extractive-qa") / f"{corpus.resolve().name}-{name}"
 

@@ -80,7 +80,9 @@ class LexicalIndex:
         should, schema = tantivy.Occur.Should, self._index.schema
         if len(word) >= 4 and not any(self._searcher.doc_freq(field, word) for field in ("text", "above")):
             distance = 1 if len(word) < 8 else 2
-            return [(should, tantivy.Query.fuzzy_term_query(schema, field, word, distance)) for field in ("text", "above")]
+            return [
+                (should, tantivy.Query.fuzzy_term_query(schema, field, word, distance)) for field in ("text", "above")
+            ]
         above = tantivy.Query.boost_query(tantivy.Query.term_query(schema, "above", word), TITLE_BOOST)
         return [(should, tantivy.Query.term_query(schema, "text", word)), (should, above)]
 

@@ -160,7 +160,8 @@ class Store:
         ).fetchone()
         if row is None:
             return None
-        return Document(*row[:5], blocks=tuple(Block(*b) for b in json.loads(row[5])))
+        name, sha256, title, date, text, blocks = row
+        return Document(name, sha256, title, date, text, tuple(Block(*b) for b in json.loads(blocks)))
 
     def put(self, document: Document, passages: Sequence[tuple[Passage, bytes]]) -> None:
         """Add a document and its passages, each with its content hash; replaces the document of the same path."""

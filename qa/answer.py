@@ -204,7 +204,7 @@ class Answer:
 
 
 def visible(text: str) -> str:
-    """`text` on one line, with control and direction characters made visible, so that no document can steer a terminal."""
+    """`text` on one line, control and direction characters made visible, so that no document can steer a terminal."""
     return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}", re.sub(r"[\t\r\n\v\f]+", " ", text))
 
 

@@ -2,8 +2,8 @@
 
 Three rules, tried in this order; the first that fits is taken:
 
-1. A bare question word ("Why?", "And when?", "How many?", "Who said so?") asks about what was asked before: the question
-   word, then the previous question without its own, with the previous answer in its place.
+1. A bare question word ("Why?", "And when?", "How many?", "Who said so?") asks about what was asked before: the
+   question word, then the previous question without its own, with the previous answer in its place.
 2. A pronoun for a person ("he", "her", "his") stands for the person last named: in the previous answer, else in the
    previous question, else in the cited sentence.
 3. Any other word that points back ("they", "it", "that", "there"), or a question of at most `SHORT` words of its own,
@@ -35,13 +35,14 @@ _SAYING = re.compile(r"\b(?:said|says|reported|claimed|told)\b", re.IGNORECASE)
 _QUESTION_WORD = re.compile(rf"^(?:(?:in|on|at|by|for|from|to|with|of)\s+)?(?:{_ASKING})\b\s*", re.IGNORECASE)
 _PERSON = re.compile(r"\b(he|she|him|her|his|hers)\b", re.IGNORECASE)
 _POINTING = re.compile(
-    r"\b(it|its|they|them|their|this|that|these|those|there|then|the (?:two|three|others?|same|first|second))\b", re.IGNORECASE
+    r"\b(it|its|they|them|their|this|that|these|those|there|then|the (?:two|three|others?|same|first|second))\b",
+    re.IGNORECASE,
 )
 _NAME = re.compile(r"\b[A-Z][\w'’\-]*(?:\s+(?:(?:of|de|van|von|al)\s+)?[A-Z][\w'’\-]*)*")
 _STOP = frozenset(
-    "a an the and or of to in on at for from by with about as is are was were be been being do does did have has had will "
-    "would can could should may might not no so that this it its he she they them his her their there then who whom whose "
-    "what which when where why how many much long said say says".split()
+    """a an the and or of to in on at for from by with about as is are was were be been being do does did have has had
+    will would can could should may might not no so that this it its he she they him his her their there then who whom
+    whose what which when where why how many much long said say says""".split()
 )
 
 
@@ -60,7 +61,11 @@ def complete(question: str, history: Sequence[Answer]) -> str | None:
         name = _person(last, asked)
         return None if name is None else _PERSON.sub(lambda m: _replacement(m, plain, name), plain)
     if _POINTING.search(plain) or len(_own_words(plain)) <= SHORT:
-        lacking = [w for w in _words_of(f"{asked} {last.text or ''}") if w.lower() not in {o.lower() for o in _WORD.findall(plain)}]
+        lacking = [
+            w
+            for w in _words_of(f"{asked} {last.text or ''}")
+            if w.lower() not in {o.lower() for o in _WORD.findall(plain)}
+        ]
         return f"{plain.rstrip('?.! ')} {' '.join(lacking)}?" if lacking else None
     return None
 
@@ -77,7 +82,7 @@ def _bare(bare: re.Match[str], plain: str, asked: str, answer: str | None) -> st
 
 
 def _person(last: Answer, asked: str) -> str | None:
-    """The person last named: where the answer is to "who", the answer; else the last name in the question or sentence."""
+    """The person last named: the answer to a "who"; else the first name in the question, answer or sentence."""
     if last.text and re.match(r"\s*who\b", asked, re.IGNORECASE):
         return last.text
     rest = _AUXILIARY.sub("", _QUESTION_WORD.sub("", asked))

@@ -140,7 +140,9 @@ class Examples:
 
     def _head(self, i: int, context: int, rng: random.Random) -> tuple[list[int], int]:
         titled = rng.random() < self.recipe.titled
-        return self.windower.head(self.question_tokens[i], self.title_tokens[self.title_of[context]] if titled else None)
+        return self.windower.head(
+            self.question_tokens[i], self.title_tokens[self.title_of[context]] if titled else None
+        )
 
 
 def _token_spans(question: Question, tokens: Tokens) -> list[tuple[int, int]]:

@@ -34,7 +34,9 @@ def f1(prediction: str, answers: Sequence[str]) -> float:
 
     Source: `compute_f1` of the SQuAD 2.0 evaluation script. No answers: as in `exact_match`.
     """
-    return max((_f1(normalise(prediction).split(), normalise(a).split()) for a in answers), default=float(not prediction))
+    return max(
+        (_f1(normalise(prediction).split(), normalise(a).split()) for a in answers), default=float(not prediction)
+    )
 
 
 def _f1(ours: list[str], gold: list[str]) -> float:

@@ -148,7 +148,7 @@ class Pipeline:
         return Answer(question, first.text, first.sentence, sure, citations, tuple(others))
 
     def _none(self, question: str, hits: Sequence[Hit], sure: float) -> Answer:
-        related = []
+        related: list[Citation] = []
         for hit in hits:
             p = hit.passage
             whole = (p.start, p.end)

@@ -66,7 +66,9 @@ def _squad(text: str, path: Path) -> Iterator[Conversation]:
                 for entry in paragraph["qas"]:
                     gold = [] if entry.get("is_impossible") else entry["answers"]
                     answers = [{"text": a["text"], "start": a["answer_start"]} for a in gold]
-                    yield (_with_context({**entry, **paragraph, "title": article.get("title", ""), "answers": answers}),)
+                    yield (
+                        _with_context({**entry, **paragraph, "title": article.get("title", ""), "answers": answers}),
+                    )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadQuestions(f"{path}: is no SQuAD JSON file ({_why(error)}); wanted is {SHAPES}") from error
 

@@ -14,6 +14,7 @@ from qa.spans import best_spans, whole_words
 from qa.windows import Tokens, Window, Windower
 
 if TYPE_CHECKING:
+    import torch
     from transformers import BertForQuestionAnswering
 
 WEIGHTS = Path(__file__).parent / "reader" / "model.safetensors"
@@ -77,7 +78,9 @@ class Reader:
         """As `read`, with a question for each passage."""
         texts = self._tokenize(pairs)
         windows = [
-            (i, w) for i, (q, p) in enumerate(pairs) for w in self.windower.windows(texts[q], texts[p.title], texts[p.text])
+            (i, w)
+            for i, (q, p) in enumerate(pairs)
+            for w in self.windower.windows(texts[q], texts[p.title], texts[p.text])
         ]
         found: list[list[Span]] = [[] for _ in pairs]
         for place, start, end in self._logits([w for _, w in windows]):
@@ -114,7 +117,7 @@ def length_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
-def padded(windows: Sequence[Window]) -> tuple[object, object, object]:
+def padded(windows: Sequence[Window]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Token ids, token types and attention mask of windows as tensors [windows, longest]."""
     import torch
 

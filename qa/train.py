@@ -25,7 +25,6 @@ from qa.windows import Windower
 
 if TYPE_CHECKING:
     import torch
-    from transformers import BertForQuestionAnswering
 
 AVERAGE = 0.998
 CHECKPOINT_STEPS = 200
@@ -134,7 +133,7 @@ class Training:
         keep = min(AVERAGE, self.done / (self.done + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.values()), list(self.trained.values()), 1 - keep)
-        return loss.item()
+        return float(loss.item())
 
     def _allowed(self, batch: list[Example], width: int) -> torch.Tensor:
         """Where an answer may begin or end: the passage part, and `[CLS]` for "not here"; bool [batch, width]."""
@@ -233,7 +232,9 @@ class Training:
     def _run(self) -> str:
         """What must be the same for a checkpoint to be gone on from."""
         o = self.options
-        return json.dumps([len(self.examples.questions), o.seed, o.epochs, o.rate, o.batch_tokens, o.window, o.negatives])
+        return json.dumps(
+            [len(self.examples.questions), o.seed, o.epochs, o.rate, o.batch_tokens, o.window, o.negatives]
+        )
 
     def _write(self, weights: dict[str, torch.Tensor], path: Path) -> None:
         from safetensors.torch import save_file

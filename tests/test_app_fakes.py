@@ -24,9 +24,10 @@ FERRY = (
 SECOND = "Strike ends after five days\nThe crews and the company agreed on six per cent on Friday evening. Cheers rose."
 HOSTILE = (
     "<script>window.hacked = 1</script> \u202eevil\n"
-    "The code is <img src=x onerror=\"window.hacked = 2\"> ${window.hacked = 3} {{value}} `x` \x1b[31mred\x07 "
+    'The code is <img src=x onerror="window.hacked = 2"> ${window.hacked = 3} {{value}} `x` \x1b[31mred\x07 '
     "[link](javascript:alert(1)) </span></mark><iframe src='http://example.com/'></iframe> & that is all. More comes.\n"
-    + "long" * 25_000
+    + "long"
+    * 25_000
 )
 ANSWERS = {
     "what was agreed?": (("ferry.txt", "six per cent"), ("news/end.txt", "six per cent")),

@@ -17,10 +17,18 @@ def said(question: str, text: str | None, sentence: str | None = None, understoo
         ("And why?", said("Which airports were seized?", "Almaty"), "Why Almaty airports were seized?"),
         ("Why?", said("When did the mayor resign?", "on Monday"), "Why did the mayor resign on Monday?"),
         ("Who said so?", said("Where was the dam closed?", "Kestrel"), "Who said was the dam closed Kestrel?"),
-        ("What did he say about the airports?", said("Who spoke?", "Ann Lee"), "What did Ann Lee say about the airports?"),
+        (
+            "What did he say about the airports?",
+            said("Who spoke?", "Ann Lee"),
+            "What did Ann Lee say about the airports?",
+        ),
         ("Where is his house?", said("Did Ann Lee resign?", None), "Where is Ann Lee's house?"),
         ("How old is she?", said("What did Ann Lee say?", "nothing new"), "How old is Ann Lee?"),
-        ("Where are they now?", said("Which ferries stopped?", "the Alder"), "Where are they now ferries stopped Alder?"),
+        (
+            "Where are they now?",
+            said("Which ferries stopped?", "the Alder"),
+            "Where are they now ferries stopped Alder?",
+        ),
         ("By whom exactly?", said("Why was the dam closed?", "cracks"), "By whom exactly dam closed cracks?"),
     ],
 )

@@ -13,9 +13,9 @@ import pytest
 from index import BadCorpus, BadQuery, Busy, Hit, Index, IndexProblem, WrongEmbedder, WrongVersion, index_folder
 from tests.conftest import LetterEmbedder
 
-DAM = "Dam closed at Kestrel\n\nThe dam above the valley was closed on Monday after cracks were found in its northern wall.\n"
-FERRY = "Ferries stay in port\n\nThe ferry crews stayed in port for a third day as the union asked for higher wages at sea.\n"
-GRAIN = "Grain prices rise\n\nFarmers blocked the road to the mill because the price of grain had fallen by half in a month.\n"
+DAM = "Dam closed at Kestrel\n\nThe dam above the valley was closed on Monday after cracks were found in its wall.\n"
+FERRY = "Ferries stay in port\n\nThe ferry crews stayed in port for a third day as the union asked for more.\n"
+GRAIN = "Grain prices rise\n\nFarmers blocked the road to the mill as the price of grain had halved in a month.\n"
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def index(tmp_path: Path, letters: LetterEmbedder) -> Index:
 def state(index: Index) -> tuple[object, ...]:
     """All that a search could depend on: documents, passages, vectors and rankings."""
     ids, vectors = index._store.vectors()
-    rankings = [[(h.passage.id, round(h.score, 6)) for h in index.search(q, 9)] for q in ("dam wall", "ferry", "price of grain")]
+    rankings = [
+        [(h.passage.id, round(h.score, 6)) for h in index.search(q, 9)] for q in ("dam wall", "ferry", "price of grain")
+    ]
     return index.documents(), sorted(index._store.contents()), ids.tolist(), vectors.tobytes(), rankings
 
 
@@ -162,7 +164,9 @@ def test_damaged_files_are_made_again_without_embedding(
     if damage == "remove":
         path.unlink()
     else:
-        path.write_bytes(data[: len(data) // 2] if damage == "truncate" else data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+        path.write_bytes(
+            data[: len(data) // 2] if damage == "truncate" else data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+        )
     letters.seen = []
     again = Index(tmp_path / "index", letters)
     assert state(again) == expected

@@ -47,12 +47,16 @@ def test_words_that_stand_nowhere_and_stop_words_find_nothing(index: LexicalInde
 
 
 def test_more_matching_words_rank_higher_and_ties_go_by_id() -> None:
-    index = LexicalIndex.build([(9, "alpha beta", "", "", None), (4, "alpha gamma", "", "", None), (2, "alpha gamma", "", "", None)])
+    index = LexicalIndex.build(
+        [(9, "alpha beta", "", "", None), (4, "alpha gamma", "", "", None), (2, "alpha gamma", "", "", None)]
+    )
     assert [number for number, _ in index.search("alpha beta", 3)] == [9, 2, 4]
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(st.text(max_size=80), st.sampled_from(['dam AND (', 'text:"', "dam~2^", "[a TO b]", "*", "\\", "id:1"])))
+@given(
+    st.one_of(st.text(max_size=80), st.sampled_from(["dam AND (", 'text:"', "dam~2^", "[a TO b]", "*", "\\", "id:1"]))
+)
 def test_no_query_is_an_error(query: str) -> None:
     assert len(LexicalIndex.build(CONTENTS[:1]).search(query, 2)) <= 1
 

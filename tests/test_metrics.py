@@ -31,7 +31,11 @@ words = st.text(alphabet="abc the.,", max_size=12)
 
 
 @settings(deadline=None)  # the first call imports torchmetrics
-@given(st.lists(st.tuples(words, st.lists(words.filter(lambda w: normalise(w)), min_size=1, max_size=3)), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.tuples(words, st.lists(words.filter(lambda w: normalise(w)), min_size=1, max_size=3)), min_size=1, max_size=6
+    )
+)
 def test_em_and_f1_agree_with_torchmetrics(pairs: list[tuple[str, list[str]]]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -39,10 +43,13 @@ def test_em_and_f1_agree_with_torchmetrics(pairs: list[tuple[str, list[str]]]) -
 
     predictions = [{"id": str(i), "prediction_text": p} for i, (p, _) in enumerate(pairs)]
     targets = [
-        {"id": str(i), "answers": {"text": golds, "answer_start": [0] * len(golds)}} for i, (_, golds) in enumerate(pairs)
+        {"id": str(i), "answers": {"text": golds, "answer_start": [0] * len(golds)}}
+        for i, (_, golds) in enumerate(pairs)
     ]
     reference = squad(predictions, targets)
-    assert 100 * np.mean([exact_match(p, g) for p, g in pairs]) == pytest.approx(float(reference["exact_match"]), abs=1e-3)
+    assert 100 * np.mean([exact_match(p, g) for p, g in pairs]) == pytest.approx(
+        float(reference["exact_match"]), abs=1e-3
+    )
     assert 100 * np.mean([f1(p, g) for p, g in pairs]) == pytest.approx(float(reference["f1"]), abs=1e-3)
 
 
@@ -55,7 +62,10 @@ def test_recall_and_mrr_agree_with_ir_measures(ranks: list[int | None]) -> None:
     qrels = [ir_measures.Qrel(str(q), "gold", 1) for q in range(len(ranks))]
     run = []
     for q, rank in enumerate(ranks):
-        run += [ir_measures.ScoredDoc(str(q), "gold" if place == rank else f"d{place}", -float(place)) for place in range(1, 21)]
+        run += [
+            ir_measures.ScoredDoc(str(q), "gold" if place == rank else f"d{place}", -float(place))
+            for place in range(1, 21)
+        ]
     reference = ir_measures.calc_aggregate([R @ 5, RR @ 10], qrels, run)
     assert recall_at(ranks, 5) == pytest.approx(reference[R @ 5])
     assert mrr_at(ranks, 10) == pytest.approx(reference[RR @ 10])

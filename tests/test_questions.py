@@ -17,7 +17,9 @@ def write(path: Path, *lines: object) -> Path:
 
 def test_plain_questions_and_conversations_are_read(tmp_path: Path) -> None:
     turns = {"turns": [{"question": "Who?", "answers": ["Ann"]}, {"question": "Why?", "answers": []}]}
-    found = read_questions(write(tmp_path / "q.jsonl", {"question": "What?", "answers": ["x"], "document": "a.txt"}, turns))
+    found = read_questions(
+        write(tmp_path / "q.jsonl", {"question": "What?", "answers": ["x"], "document": "a.txt"}, turns)
+    )
     assert [len(c) for c in found] == [1, 2]
     assert (found[0][0].question, found[0][0].answers, found[0][0].document) == ("What?", ("x",), "a.txt")
     assert found[1][1].answers == ()
@@ -25,7 +27,12 @@ def test_plain_questions_and_conversations_are_read(tmp_path: Path) -> None:
 
 def test_squad_json_is_read_with_its_unanswerable_questions(tmp_path: Path) -> None:
     qas = [
-        {"id": "1", "question": "Who built it?", "answers": [{"text": "Ann", "answer_start": 12}], "is_impossible": False},
+        {
+            "id": "1",
+            "question": "Who built it?",
+            "answers": [{"text": "Ann", "answer_start": 12}],
+            "is_impossible": False,
+        },
         {"id": "2", "question": "Who broke it?", "answers": [], "plausible_answers": [], "is_impossible": True},
     ]
     article = {"title": "The_Dam", "paragraphs": [{"context": "It was built Ann", "qas": qas}]}

@@ -10,7 +10,8 @@ from qa.spans import best_spans, whole_words
 
 logits = st.integers(0, 12).flatmap(
     lambda n: st.tuples(
-        arrays(np.float32, n, elements=st.floats(-9, 9, width=32)), arrays(np.float32, n, elements=st.floats(-9, 9, width=32))
+        arrays(np.float32, n, elements=st.floats(-9, 9, width=32)),
+        arrays(np.float32, n, elements=st.floats(-9, 9, width=32)),
     )
 )
 
@@ -19,7 +20,9 @@ logits = st.integers(0, 12).flatmap(
 def test_the_best_span_is_that_of_brute_force(pair: tuple[np.ndarray, np.ndarray], longest: int) -> None:
     start, end = pair
     every = [
-        (float(start[a] + end[b]), -a, -(b - a)) for a in range(len(start)) for b in range(a, min(a + longest, len(start)))
+        (float(start[a] + end[b]), -a, -(b - a))
+        for a in range(len(start))
+        for b in range(a, min(a + longest, len(start)))
     ]
     found = best_spans(start, end, longest=longest, count=1)
     if not every:

@@ -45,7 +45,9 @@ def test_an_index_comes_back_from_disk(tmp_path: Path) -> None:
 
 
 def test_an_empty_index_finds_nothing() -> None:
-    assert VectorIndex.build(np.empty(0, np.int64), np.empty((0, 0), np.float32)).search(np.ones(4, np.float32), 3) == []
+    assert (
+        VectorIndex.build(np.empty(0, np.int64), np.empty((0, 0), np.float32)).search(np.ones(4, np.float32), 3) == []
+    )
 
 
 def test_a_truncated_or_missing_file_is_an_index_problem(tmp_path: Path) -> None:
