@@ -28,10 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress, corpus_for(conversations, options.corpus) as (asked, corpus, scratch):
             place = options.index or scratch
-            synced = Index.open(place).sync(corpus, progress=progress)
+            index = Index.open(place)
+            index.embedder.embed(["warm"])  # loading the encoder is no part of the indexing that is measured
+            synced = index.sync(corpus, progress=progress)
             pipeline = Pipeline.open(corpus, index=place, threshold=options.threshold)
             outcomes = ask_all(asked, pipeline, k=options.k, progress=progress)
-            figures = figures_of(outcomes, synced)
+            figures = figures_of(outcomes, synced, null_margin=pipeline.confidence.null_margin)
     except QAError as error:
         print(f"qa.evaluate: {error}", file=sys.stderr)
         return 2

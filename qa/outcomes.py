@@ -26,12 +26,17 @@ PACKAGES = ("extractive-qa", "torch", "sentence-transformers", "faiss-cpu", "tan
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one question; `rank` is that of the first hit that holds a gold answer, from 1."""
+    """What became of one question.
+
+    `rank` is that of the first hit that holds a gold answer, from 1. `gold_text` and `gold_margin` are the reader's
+    best span on the gold passage alone and its margin, None where there is no gold passage.
+    """
 
     question: Question
     examination: Examination
     rank: int | None
-    gold: tuple[float, float] | None
+    gold_text: str
+    gold_margin: float | None
     seconds: float
 
     @property
@@ -57,7 +62,6 @@ def ask_all(
     """Ask every question, the turns of a conversation one after another."""
     outcomes: list[Outcome] = []
     total = sum(len(turns) for turns in conversations)
-    null_scored = any(q.context is not None and not q.answers for turns in conversations for q in turns)
     for turns in conversations:
         history: list[Answer] = []
         for question in turns:
@@ -66,8 +70,8 @@ def ask_all(
             seconds = time.perf_counter() - started
             history.append(examination.answer)
             ranks = [i for i, hit in enumerate(examination.hits[:RETRIEVED], 1) if holds(hit, question)]
-            gold = _read_gold(question, pipeline, null_scored)
-            outcomes.append(Outcome(question, examination, min(ranks, default=None), gold, seconds))
+            gold_text, gold_margin = _read_gold(question, pipeline)
+            outcomes.append(Outcome(question, examination, min(ranks, default=None), gold_text, gold_margin, seconds))
             if progress is not None:
                 progress("asking", len(outcomes), total)
     return outcomes
@@ -81,7 +85,7 @@ def holds(hit: Hit, question: Question) -> bool:
     return any(answer in passage.text for answer in question.answers)
 
 
-def figures_of(outcomes: Sequence[Outcome], synced: SyncReport) -> dict[str, Any]:
+def figures_of(outcomes: Sequence[Outcome], synced: SyncReport, *, null_margin: float) -> dict[str, Any]:
     """All figures of merit, shares between 0 and 1; those that do not apply are left out."""
     answerable = [o for o in outcomes if o.answerable]
     figures: dict[str, Any] = {"questions": len(outcomes), "passages": synced.passages}
@@ -91,9 +95,9 @@ def figures_of(outcomes: Sequence[Outcome], synced: SyncReport) -> dict[str, Any
             **{f"recall@{k}": recall_at(ranks, k) for k in (1, 5, 10)},
             "mrr@10": mrr_at(ranks, 10),
         }
-    golds = [o.gold for o in outcomes if o.gold is not None]
-    if golds:
-        figures["reader"] = {"em": _mean(em for em, _ in golds), "f1": _mean(overlap for _, overlap in golds)}
+    read = [o for o in outcomes if o.gold_margin is not None]
+    if read:
+        figures["reader"] = _reader(read, null_margin)
     if answerable:
         figures["answers"] = {
             "em": _mean(exact_match(o.text, o.question.answers) for o in answerable),
@@ -152,16 +156,22 @@ def _supports(citation: Citation, question: Question) -> bool:
     return any(answer in citation.passage.text for answer in question.answers)
 
 
-def _read_gold(question: Question, pipeline: Pipeline, null_scored: bool) -> tuple[float, float] | None:
-    """EM and F1 of the reader alone on the gold passage, or None where there is no gold passage."""
+def _reader(read: Sequence[Outcome], null_margin: float) -> dict[str, float]:
+    """The reader alone, given the gold passage; with unanswerable questions among them, scored as SQuAD 2.0 is."""
+    texts = [o.gold_text for o in read]
+    if not all(o.answerable for o in read):
+        texts = [o.gold_text if (o.gold_margin or 0.0) >= null_margin else "" for o in read]
+    pairs = [(text, o.question.answers) for text, o in zip(texts, read, strict=True)]
+    return {"em": _mean(exact_match(*pair) for pair in pairs), "f1": _mean(f1(*pair) for pair in pairs)}
+
+
+def _read_gold(question: Question, pipeline: Pipeline) -> tuple[str, float | None]:
+    """The reader's best span on the gold passage and its margin."""
     passage = _gold_passage(question, pipeline)
-    if passage is None:
-        return None
-    spans = pipeline.reader.read(question.question, [passage])[0]
-    text = passage.text[spans[0].start : spans[0].end] if spans else ""
-    if null_scored and spans and spans[0].margin < pipeline.confidence.null_margin:
-        text = ""
-    return exact_match(text, question.answers), f1(text, question.answers)
+    spans = pipeline.reader.read(question.question, [passage])[0] if passage is not None else []
+    if passage is None or not spans:
+        return "", None
+    return passage.text[spans[0].start : spans[0].end], spans[0].margin
 
 
 def _gold_passage(question: Question, pipeline: Pipeline) -> ReadPassage | None:

@@ -15,20 +15,12 @@ from pathlib import Path
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from test_app_fakes import FakePipeline
+from test_app_fakes import GRADIO_WARNINGS, FakePipeline, free_port, served
 
-from app.chat import WAITING, build_chat, launch
+from app.chat import WAITING
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting':DeprecationWarning"),  # Gradio's use of pandas 3
-]
+pytestmark = GRADIO_WARNINGS
 ROOT = Path(__file__).parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +30,8 @@ def pipeline() -> FakePipeline:
 
 @pytest.fixture(scope="module")
 def address(pipeline: FakePipeline) -> Iterator[str]:
-    blocks = build_chat(pipeline, ROOT / "tests" / "corpus")
-    yield launch(blocks, "127.0.0.1", free_port())
-    blocks.close(verbose=False)
+    with served(pipeline) as address:
+        yield address
 
 
 def client(address: str) -> Client:

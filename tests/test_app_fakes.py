@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import hashlib
 import re
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from index import Anchor, Block, Document
 from qa import Alternative, Answer, BadQuery, Citation, Excerpt
+
+GRADIO_WARNINGS = [
+    pytest.mark.filterwarnings(f"ignore:{message}:{category}")
+    for message, category in (
+        ("'future.no_silent_downcasting'", "DeprecationWarning"),  # gradio.queueing's use of pandas 3
+        ("The copy keyword is deprecated", "DeprecationWarning"),  # the same
+        ("unclosed event loop", "ResourceWarning"),  # gradio.utils.safe_get_lock makes loops that nothing closes
+        ("unclosed <socket.socket fd=\\d+, family=1,", "ResourceWarning"),  # their socket pairs
+    )
+]
 
 FERRY = (
     "Islands: Ferry crews strike over pay in Port Ellery\n"
@@ -109,3 +126,24 @@ class FakePipeline:
             others = (Alternative(other.text, other.sentence, 0.22, (other,)),)
         first = cited[0]
         return Answer(question, first.text, first.sentence, 0.83, cited, others, (), understood)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(pipeline: FakePipeline) -> Iterator[str]:
+    """The address of a real server that asks `pipeline`; what Gradio leaves behind is collected at the end."""
+    from app.chat import build_chat, launch  # not at the top: the tests of HTML need no Gradio
+
+    blocks = build_chat(pipeline, Path("tests/corpus"))
+    try:
+        yield launch(blocks, "127.0.0.1", free_port())
+    finally:
+        blocks.close(verbose=False)
+        del blocks
+        asyncio.set_event_loop(None)
+        gc.collect()

@@ -1,0 +1,113 @@
+"""The commands as a person runs them: real processes, real models, the real seed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+def run(*command: str, cache: Path, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONWARNINGS": "default"}
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_a_question_is_answered_with_its_source(cache: Path) -> None:
+    out = run("qa", "Who asked the CSTO for help?", cache=cache).stdout
+    assert "Tokayev" in out.splitlines()[0] and "[1]" in out.splitlines()[0]
+    assert "000_fdacb59eecfaee92.txt" in out and "line 12" in out and "confidence" in out
+    assert "\x1b" not in out, "no colours into a pipe"
+
+
+def test_the_json_form_is_printed(cache: Path) -> None:
+    form = json.loads(run("qa", "Who asked the CSTO for help?", "--json", "--k", "3", cache=cache).stdout)
+    assert form["citations"][0]["text"] == form["text"]
+    assert form["citations"][0]["uri"].startswith("000_fdacb59eecfaee92.txt#char=")
+
+
+def test_abstaining_is_status_3(cache: Path) -> None:
+    out = run("qa", "How do I bake sourdough bread?", cache=cache, check=3).stdout
+    assert "do not answer" in out and "Related, not an answer" in out
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["qa", " "], "the question is empty"),
+        (["qa", "Who?", "--corpus", "no-such"], "no-such is no folder"),
+        (["qa", "Who?", "--k", "0"], "--k is 0"),
+        (["qa", "Who?", "--threshold", "7"], "threshold is 7"),
+        (["index", "no-such"], "no-such is no folder"),
+        (["qa.evaluate", "no-such.jsonl"], "cannot be read"),
+        (["qa.train", "--data", "tests/questions.jsonl", "--out", "unused"], "SQuAD-shaped"),
+        (["qa.calibrate", "tests/questions.jsonl"], "SQuAD-shaped"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(cache: Path, command: list[str], said: str) -> None:
+    done = run(*command, cache=cache, check=2)
+    assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_indexing_says_what_it_did_and_what_it_could_not_read(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Dam closed\n\nThe dam was closed on Monday after cracks were found in its wall.\n")
+    (tmp_path / "b.pdf").write_bytes(b"%PDF-1.4 cut short")
+    out = run("index", str(tmp_path), "--index", str(tmp_path / "i" / "x"), cache=cache).stdout
+    assert "1 documents, 1 passages" in out and "1 added" in out and "'b.pdf'" in out
+    out = run("index", str(tmp_path), "--index", str(tmp_path / "i" / "x"), cache=cache).stdout
+    assert "0 passages embedded" in out
+    out = run("index", str(tmp_path), "--index", str(tmp_path / "i" / "x"), "--rebuild", cache=cache).stdout
+    assert "1 passages embedded" in out
+
+
+def test_the_evaluation_prints_a_table_and_writes_the_same_figures(cache: Path, tmp_path: Path) -> None:
+    questions = tmp_path / "q.jsonl"
+    seed = "000_fdacb59eecfaee92.txt"
+    lines = [
+        {"question": "Who asked the CSTO for help?", "answers": ["Kassym-Jomart Tokayev"], "document": seed},
+        {"question": "How do I bake bread?", "answers": []},
+        {"turns": [{"question": "Which news agency carried it?", "answers": ["BelTA"], "document": seed}]},
+    ]
+    questions.write_text("\n".join(map(json.dumps, lines)))
+    out = run("qa.evaluate", str(questions), "--json", str(tmp_path / "f.json"), cache=cache).stdout
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert list(figures) == [
+        "questions", "passages", "retrieval", "reader", "answers", "no_answer", "citations", "calibration",
+        "latency_ms", "index", "versions",
+    ]  # fmt: skip
+    assert list(figures["retrieval"]) == ["recall@1", "recall@5", "recall@10", "mrr@10"]
+    assert list(figures["answers"]) == ["em", "f1", "sentence_hit", "answered"]
+    assert list(figures["no_answer"]) == ["precision", "recall", "f1", "auroc"]
+    assert figures["citations"]["verified"] == 1.0 and figures["questions"] == 3
+    assert f"{figures['answers']['f1']:.3f}" in out
+
+
+def test_squad_shaped_questions_bring_their_own_corpus(cache: Path, tmp_path: Path) -> None:
+    context = "The dam above Kestrel Valley was closed on Monday. Ilse Brandt had found cracks in its northern wall."
+    other = "The bakery on Mill Street in Port Averil sells rye bread and opens at six in the morning every day."
+    qas = [{"id": "1", "question": "Who found the cracks?", "answers": [{"text": "Ilse Brandt", "answer_start": 51}]}]
+    none = [{"id": "2", "question": "Who owns the bakery?", "answers": [], "is_impossible": True}]
+    paragraphs = [{"context": context, "qas": qas}, {"context": other, "qas": none}]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"data": [{"title": "News", "paragraphs": paragraphs}]}))
+    run("qa.evaluate", str(path), "--json", str(tmp_path / "f.json"), cache=cache)
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert (figures["questions"], figures["passages"]) == (2, 2)
+    assert figures["retrieval"]["recall@1"] == 1.0
+    assert figures["index"]["passages_per_second"] > 0

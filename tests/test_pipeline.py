@@ -1,0 +1,139 @@
+"""The whole way on the real seed, with the real models."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import qa
+from qa import BadCorpus, BadQuery, Pipeline
+from qa.candidates import group, rank
+from tests.conftest import ROOT
+
+ANSWERED = {
+    "Who asked the CSTO for help?": "Tokayev",
+    "How many planes were seized at the airport?": "five",
+    "Which news agency carried Lukashenko's remarks?": "BelTA",
+    "What was the original cause of the protests?": "LPG prices",
+}
+
+
+@pytest.mark.parametrize("question", ANSWERED)
+def test_the_seed_answers_in_its_own_words(seeds: Pipeline, question: str) -> None:
+    answer = seeds.ask(question)
+    assert answer.text is not None and answer.sentence is not None
+    assert ANSWERED[question] in answer.sentence
+    assert answer.text in answer.sentence
+
+
+@pytest.mark.parametrize("question", ["How do I bake sourdough bread?", "Who won the football world cup in 1998?"])
+def test_what_the_seed_does_not_say_is_not_answered(seeds: Pipeline, question: str) -> None:
+    answer = seeds.ask(question)
+    assert answer.text is None and answer.sentence is None and answer.citations == ()
+    assert len(answer.related) == 5
+    assert all(c.verify() for c in answer.related)
+
+
+def test_every_citation_slices_its_document_exactly(seeds: Pipeline) -> None:
+    text = next((ROOT / "seeds").glob("*.txt")).read_text(encoding="utf-8")
+    lines = text.split("\n")
+    for question in ANSWERED:
+        answer = seeds.ask(question)
+        for c in (*answer.citations, *(c for a in answer.alternatives for c in a.citations)):
+            assert c.verify() and not c.stale
+            assert text[c.start : c.end] == c.text
+            assert text[c.sentence_start : c.sentence_end] == c.sentence
+            assert text[c.passage.start : c.passage.end] == c.passage.text
+            assert c.sentence_start <= c.start < c.end <= c.sentence_end
+            assert c.anchor.line is not None and c.text in lines[c.anchor.line - 1]
+
+
+def test_answers_are_numbered_through_and_confidences_fall(seeds: Pipeline) -> None:
+    answer = replace_threshold(seeds, 0.0).ask("Who seized the airports?")
+    numbers = [c.number for c in answer.citations] + [c.number for a in answer.alternatives for c in a.citations]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(answer.alternatives) >= 1
+    assert all(0 <= a.confidence <= 1 for a in answer.alternatives)
+
+
+def replace_threshold(pipeline: Pipeline, threshold: float) -> Pipeline:
+    return Pipeline(pipeline.index, pipeline.reader, replace(pipeline.confidence, threshold=threshold))
+
+
+def test_the_threshold_alone_decides_whether_to_answer(seeds: Pipeline) -> None:
+    question = "Who asked the CSTO for help?"
+    sure = seeds.ask(question).confidence
+    assert replace_threshold(seeds, sure + 0.001).ask(question).text is None
+    assert replace_threshold(seeds, sure).ask(question).text is not None
+
+
+def test_the_same_question_gets_the_same_answer(seeds: Pipeline) -> None:
+    assert seeds.ask("Who is Tokayev?") == seeds.ask("Who is Tokayev?")
+
+
+@pytest.mark.parametrize(
+    ("question", "k", "said"),
+    [("", 5, "empty"), (" \n", 5, "empty"), ("Who?", 0, "at least 1"), ("x" * 2001, 5, "2,001")],
+)
+def test_a_bad_question_is_refused(seeds: Pipeline, question: str, k: int, said: str) -> None:
+    with pytest.raises(BadQuery, match=said):
+        seeds.ask(question, k=k)
+
+
+@pytest.mark.parametrize(
+    "question", ["?", "🛫✈️", "SELECT * FROM documents; --", 'title:"x" AND (', "‮gnp.exe", "\ud800 half", "who " * 400]
+)
+def test_strange_questions_get_an_answer_or_none(seeds: Pipeline, question: str) -> None:
+    answer = seeds.ask(question)
+    assert answer.text is None or all(c.verify() for c in answer.citations)
+
+
+def test_a_document_that_changes_after_indexing_makes_its_citations_stale(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    shutil.copytree(ROOT / "seeds", corpus)
+    pipeline = Pipeline.open(corpus, index=tmp_path / "index")
+    question = "Who asked the CSTO for help?"
+    assert not any(c.stale for c in pipeline.ask(question).citations)
+    path = next(corpus.glob("*.txt"))
+    path.write_text("Another headline\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    answer = pipeline.ask(question)
+    assert answer.citations and all(c.stale and not c.verify() for c in answer.citations)
+    again = Pipeline.open(corpus, index=tmp_path / "index").ask(question)
+    assert again.citations and not any(c.stale or not c.verify() for c in again.citations)
+
+
+def test_a_folder_without_documents_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "empty.txt").write_text("")
+    with pytest.raises(BadCorpus, match=r"empty\.txt"):
+        Pipeline.open(tmp_path / "corpus", index=tmp_path / "index")
+    with pytest.raises(BadCorpus, match="no folder"):
+        Pipeline.open(tmp_path / "none", index=tmp_path / "index")
+
+
+def test_a_follow_up_is_understood_from_the_conversation(seeds: Pipeline) -> None:
+    first = seeds.ask("Who asked the CSTO for help?")
+    second = seeds.ask("What did he say about the premises where small arms are located?", history=[first])
+    assert second.understood_as is None or "Tokayev" in second.understood_as
+    assert second.question == "What did he say about the premises where small arms are located?"
+
+
+def test_the_module_level_ask_answers_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    answer = qa.ask("Who asked the CSTO for help?", corpus=ROOT / "seeds", k=3)
+    assert answer.sentence is not None and "Tokayev" in answer.sentence
+    assert list(tmp_path.glob("extractive-qa/seeds-*/store.sqlite"))
+
+
+def test_equal_answers_are_one_group_and_overlapping_ones_are_dropped(seeds: Pipeline) -> None:
+    examined = seeds.examine("Which airport was seized?")
+    candidates = rank(examined.readings)
+    assert [c.score for c in candidates] == sorted((c.score for c in candidates), reverse=True)
+    groups = group(candidates)
+    texts = [g[0].text.lower() for g in groups]
+    assert len(texts) == len(set(texts))
+    kept = sorted((c.start, c.end) for g in groups for c in g)
+    assert all(a[1] <= b[0] for a, b in zip(kept, kept[1:], strict=False))
