@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from app.marks import marked, plain, shown, window
 from app.render import STALE, places, where
-from qa import Answer, Citation
-
-if TYPE_CHECKING:
-    from index import Document
+from qa import Answer, Citation, Document
 
 REACH = 300_000
 """How many characters are shown to either side of the cited words, at most: browsers grow slow beyond."""

@@ -29,8 +29,9 @@ class Citation:
     """A place in a document, and proof of what stands there.
 
     Offsets count characters of the document's canonical text (see `index.documents`). `text` is what stands at
-    [start, end), `sentence` the whole sentence around it, `passage` the paragraph it was found in. `stale` says that
-    the file was changed or removed after it was indexed: then the offsets hold no longer.
+    [start, end), `sentence` the whole sentence around it, `passage` the paragraph it was found in. `copy_of` is the
+    number of a citation whose paragraph this one nearly repeats: the two are one source. `stale` says that the file was
+    changed or removed after it was indexed: then the offsets hold no longer.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Citation:
     anchor: Anchor
     sha256: str
     folder: str
+    copy_of: int | None = None
     stale: bool = False
 
     @property
@@ -134,8 +136,8 @@ class Answer:
 
     @property
     def sources(self) -> int:
-        """How many documents are cited."""
-        return len({c.document for c in self.citations})
+        """How many documents are cited, near copies of one another counted once."""
+        return len({c.document for c in self.citations if c.copy_of is None})
 
     def to_dict(self) -> dict[str, Any]:
         """The one JSON form, shared by the shell, the evaluation and the web API."""
@@ -211,7 +213,8 @@ def visible(text: str) -> str:
 def _source_lines(citation: Citation) -> Iterator[str]:
     place = f", {visible(citation.place)}" if citation.place else ""
     date = f" ({citation.date})" if citation.date else ""
-    yield f"  [{citation.number}] {visible(citation.title)}{date}"
+    copy = f", nearly the same text as [{citation.copy_of}]" if citation.copy_of is not None else ""
+    yield f"  [{citation.number}] {visible(citation.title)}{date}{copy}"
     yield f"      {visible(citation.document)}{place} · characters {citation.start}-{citation.end}"
     if citation.stale:
         yield "      changed since it was indexed: run `python -m index` to bring the index up to date"

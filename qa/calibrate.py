@@ -35,7 +35,7 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Record:
-    """One question as the fit sees it; `alone` is the reader's margin and F1 on the gold passage, where there is one."""
+    """One question as the fit sees it; `alone` is the reader's margin and F1 on its gold passage, if it has one."""
 
     features: dict[str, float]
     right: bool

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from index import Block, Document, Hit
 from qa.metrics import normalise
 from qa.reader import Span
-from qa.surroundings import block_of
+from qa.shape import enumeration, near_copy
+from qa.surroundings import block_of, sentence_of
 
 RETRIEVAL_WEIGHT = 4.0
 
@@ -62,6 +63,30 @@ def rank(readings: Sequence[Reading]) -> list[Candidate]:
             if key not in best or candidate.score > best[key].score:
                 best[key] = candidate
     return sorted(best.values(), key=lambda c: (-c.score, c.document.path, c.start, c.end))
+
+
+def joined(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates, the best one widened to the whole enumeration that it and others of its sentence stand in."""
+    if not candidates:
+        return []
+    best = candidates[0]
+    low, high = sentence_of(best.document, best.block, best.start, best.end)
+    beside = [
+        (c.start, c.end)
+        for c in candidates
+        if c.document.path == best.document.path and low <= c.start and c.end <= high
+    ]
+    start, end = enumeration(best.document.text, beside)
+    return [replace(best, start=start, end=end), *candidates[1:]]
+
+
+def originals(candidates: Sequence[Candidate]) -> list[int | None]:
+    """For each candidate the place of an earlier one whose paragraph it is a near copy of, or None."""
+    texts = [c.document.text[c.block.start : c.block.end] for c in candidates]
+    found: list[int | None] = []
+    for i, text in enumerate(texts):
+        found.append(next((j for j in range(i) if found[j] is None and near_copy(texts[j], text)), None))
+    return found
 
 
 def group(candidates: Sequence[Candidate]) -> list[list[Candidate]]:

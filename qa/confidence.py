@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qa.candidates import Candidate
+from qa.candidates import Candidate, originals
 
 CONFIDENCE = Path(__file__).parent / "reader" / "confidence.json"
 FEATURES = ("margin", "gap", "retrieval", "sources", "lexical_first", "dense_first")
@@ -58,7 +58,7 @@ def features(groups: Sequence[Sequence[Candidate]]) -> dict[str, float]:
     margin: the reader's span over its null score, in logits, of the best candidate.
     gap: the best candidate's score less that of the best of another group; 10 where there is none.
     retrieval: the retriever's score of the best candidate's passage.
-    sources: how many documents hold the same answer, less one.
+    sources: how many documents hold the same answer, less one, near copies not counted.
     lexical_first, dense_first: 1 if that ranking put the passage first.
     """
     best = groups[0][0]
@@ -66,7 +66,7 @@ def features(groups: Sequence[Sequence[Candidate]]) -> dict[str, float]:
         "margin": best.margin,
         "gap": min(10.0, best.score - groups[1][0].score) if len(groups) > 1 else 10.0,
         "retrieval": best.hit.score,
-        "sources": min(3.0, len(groups[0]) - 1.0),
+        "sources": min(3.0, originals(groups[0]).count(None) - 1.0),
         "lexical_first": float(best.hit.lexical_rank == 1),
         "dense_first": float(best.hit.dense_rank == 1),
     }

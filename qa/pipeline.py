@@ -10,11 +10,12 @@ from pathlib import Path
 
 from index import BadCorpus, BadQuery, Busy, Document, Hit, Index, Progress, index_folder
 from qa.answer import Alternative, Answer, Citation, Excerpt
-from qa.candidates import Candidate, Reading, group, rank
+from qa.candidates import Candidate, Reading, group, joined, originals, rank
 from qa.confidence import Confidence, features
 from qa.conversation import complete
 from qa.reader import Reader, ReadPassage
-from qa.surroundings import reading_range, sentence_of, shown_range
+from qa.shape import asks_for_explanation, asks_for_list, points_back
+from qa.surroundings import reading_range, sentence_before, sentence_of, shown_range
 
 PASSAGES = 5
 LONGEST_QUESTION = 2000
@@ -113,7 +114,8 @@ class Pipeline:
         """Answer `question`, searching and reading for `searched`, which is what it is understood as."""
         hits = self.index.search(searched, max(k, 10))
         readings = self._read(searched, hits[:k])
-        groups = group(rank(readings))
+        candidates = rank(readings)
+        groups = group(joined(candidates) if asks_for_list(searched) else candidates)
         found = features(groups) if groups else {}
         sure = self.confidence.probability(found) if groups else 0.0
         answered = bool(groups) and sure >= self.confidence.threshold
@@ -136,16 +138,16 @@ class Pipeline:
         )
 
     def _answer(self, question: str, groups: list[list[Candidate]], sure: float) -> Answer:
-        citations = self._cite(groups[0], 1)
-        others, number = [], len(citations) + 1
+        citations = self._cite(question, groups[0], 1)
+        others: list[Alternative] = []
         for at, candidates in enumerate(groups[1 : 1 + ALTERNATIVES], 1):
             probability = self.confidence.probability(features(groups[at:]))
-            if probability >= self.confidence.threshold:
-                cited = self._cite(candidates, number)
-                number += len(cited)
+            if probability >= self.confidence.threshold / 2:
+                cited = self._cite(question, candidates, 0)
                 others.append(Alternative(cited[0].text, cited[0].sentence, probability, cited))
+        others.sort(key=lambda a: a.citations[0].date or "", reverse=True)
         first = citations[0]
-        return Answer(question, first.text, first.sentence, sure, citations, tuple(others))
+        return Answer(question, first.text, first.sentence, sure, citations, _numbered(others, len(citations)))
 
     def _none(self, question: str, hits: Sequence[Hit], sure: float) -> Answer:
         related: list[Citation] = []
@@ -155,12 +157,16 @@ class Pipeline:
             related.append(self._citation(len(related) + 1, p.document, whole, whole, whole))
         return Answer(question, None, None, sure, (), related=tuple(related))
 
-    def _cite(self, candidates: Sequence[Candidate], number: int) -> tuple[Citation, ...]:
+    def _cite(self, question: str, candidates: Sequence[Candidate], number: int) -> tuple[Citation, ...]:
+        """The citations of equal candidates, numbered from `number` on."""
         cited = []
-        for place, c in enumerate(candidates, number):
+        for place, (c, original) in enumerate(zip(candidates, originals(candidates), strict=True)):
             sentence = sentence_of(c.document, c.block, c.start, c.end)
+            if asks_for_explanation(question) and points_back(c.document.text[slice(*sentence)]):
+                sentence = sentence_before(c.document, c.block, sentence)
             shown = shown_range(c.block, sentence)
-            cited.append(self._citation(place, c.document, (c.start, c.end), sentence, shown))
+            citation = self._citation(number + place, c.document, (c.start, c.end), sentence, shown)
+            cited.append(replace(citation, copy_of=None if original is None else number + original))
         return tuple(cited)
 
     def _citation(
@@ -184,6 +190,19 @@ class Pipeline:
             folder=str(folder),
             stale=_sha256(folder / document.path) != document.sha256,
         )
+
+
+def _numbered(alternatives: Sequence[Alternative], taken: int) -> tuple[Alternative, ...]:
+    """The alternatives, their citations numbered on after the `taken` ones of the answer."""
+    numbered = []
+    for alternative in alternatives:
+        moved = tuple(
+            replace(c, number=taken + 1 + c.number, copy_of=None if c.copy_of is None else taken + 1 + c.copy_of)
+            for c in alternative.citations
+        )
+        taken += len(moved)
+        numbered.append(replace(alternative, citations=moved))
+    return tuple(numbered)
 
 
 def _sha256(path: Path) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from index import Block, Document, sentence_at
+from index import Block, Document, sentence_at, sentences
 
 READ_CHARACTERS = 900
 SHOWN_CHARACTERS = 1500
@@ -42,6 +42,15 @@ def sentence_of(document: Document, block: Block, start: int, end: int) -> tuple
     """The sentence, or sentences, of `block` that [start, end) lies in, as a range of the document's text."""
     low, high = sentence_at(document.text[block.start : block.end], start - block.start, end - block.start)
     return low + block.start, high + block.start
+
+
+def sentence_before(document: Document, block: Block, sentence: tuple[int, int]) -> tuple[int, int]:
+    """`sentence` with the one before it in `block`, or alone if it is the first."""
+    before = [end for _, end in sentences(document.text[block.start : sentence[0]])]
+    if not before:
+        return sentence
+    place = block.start + before[-1] - 1
+    return sentence_of(document, block, place, place + 1)[0], sentence[1]
 
 
 def shown_range(block: Block, sentence: tuple[int, int]) -> tuple[int, int]:

@@ -127,9 +127,9 @@ def test_everything_goes_by_keyboard(page: Page) -> None:
     expect(page.locator("#log .number").nth(1)).to_have_attribute("aria-current", "true")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#cited")).to_have_text("nine per cent")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")
-    expect(page.locator("#document .of")).to_have_text("1 of 3")
+    for place in ("2 of 3", "1 of 3"):
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator("#document .of")).to_have_text(place)
     page.keyboard.press("Escape")
     expect(page.locator("#document .page")).to_have_count(0)
     page.get_by_role("textbox", name="Your question").focus()
