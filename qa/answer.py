@@ -212,7 +212,7 @@ def visible(text: str) -> str:
 
 def _source_lines(citation: Citation) -> Iterator[str]:
     place = f", {visible(citation.place)}" if citation.place else ""
-    date = f" ({citation.date})" if citation.date else ""
+    date = f" ({visible(citation.date)})" if citation.date else ""
     copy = f", nearly the same text as [{citation.copy_of}]" if citation.copy_of is not None else ""
     yield f"  [{citation.number}] {visible(citation.title)}{date}{copy}"
     yield f"      {visible(citation.document)}{place} · characters {citation.start}-{citation.end}"

@@ -59,9 +59,7 @@ def test_sentences_that_lean_on_the_one_before_are_told() -> None:
 
 
 def test_a_wire_story_with_a_few_words_changed_is_a_near_copy() -> None:
-    one = "The dam above Kestrel Valley was closed on Monday after inspectors found cracks in its northern wall, officials said."
+    one = "The dam above Kestrel Valley was closed on Monday after inspectors found cracks in its wall, officials said."
     assert near_copy(one, one.replace("officials said", "the ministry said"))
-    assert not near_copy(
-        one, "The dam above the valley will open again in September, the minister told parliament on Friday."
-    )
+    assert not near_copy(one, "The dam will open again in September, the minister told parliament on Friday.")
     assert not near_copy("", "")
