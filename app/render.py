@@ -155,6 +155,8 @@ def _card(citation: Citation, turn: int, place: int, *, cites: bool) -> str:
     text = marked(piece, passage.start + low, citation) if cites and not citation.stale else shown(piece)
     before, after = "… " if low else "", " …" if high < len(passage.text) else ""
     stale = f'<p class="stale">{STALE}</p>' if citation.stale else ""
+    if citation.copy_of is not None:
+        stale += f'<p class="note">Nearly the same text as [{citation.copy_of}]: the two count as one source.</p>'
     return (
         f'<article class="card"><h3>{_number(citation, turn, place)} <bdi>{shown(citation.title)}</bdi></h3>'
         f'{where(citation, citation.date)}{stale}<p class="passage" dir="auto">{before}{text}{after}</p></article>'

@@ -48,8 +48,8 @@ class Citation:
     anchor: Anchor
     sha256: str
     folder: str
-    copy_of: int | None = None
     stale: bool = False
+    copy_of: int | None = None
 
     @property
     def uri(self) -> str:
