@@ -12,8 +12,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import platformdirs
+from numpy.typing import NDArray
 
 from index import derived
 from index.documents import Document
@@ -35,6 +38,14 @@ class Hit:
     score: float
     dense_rank: int | None
     lexical_rank: int | None
+
+
+class _Found(NamedTuple):
+    """By id the rank in each ranking and the fused score, best first."""
+
+    dense: dict[int, int]
+    lexical: dict[int, int]
+    fused: dict[int, float]
 
 
 class Index:
@@ -125,31 +136,17 @@ class Index:
         Raises:
             BadQuery: if the query has no word or `k` is less than 1.
         """
-        if not query.strip():
-            raise BadQuery("the query is empty: write a question or a few words")
-        if k < 1:
-            raise BadQuery(f"k is {k}: it must be at least 1")
-        vector = self.embedder.embed([query])[0]
-        depth = max(DEPTH, k)
+        vector = self._embedded(query, k)
         with self._lock, self._store.snapshot():
-            indexes = self._current()
-            dense = indexes.vectors.search(vector, depth)
-            lexical = indexes.lexical.search(query, depth)
-            cosines = dict(dense)
-            unseen = [number for number, _ in lexical if number not in cosines]
-            cosines |= zip(unseen, indexes.vectors.similarity(vector, unseen), strict=True)
-            dense_ranks = {number: rank for rank, (number, _) in enumerate(dense, 1)}
-            lexical_ranks = {number: rank for rank, (number, _) in enumerate(lexical, 1)}
-            best = fuse(cosines, dict(lexical))[:k]
-            found = self._store.passages(number for number, _ in best)
-            generation = self._store.generation
-            hits = []
-            for number, score in best:
-                path, p = found[number]
-                document = self._document(path, generation)
-                passage = IndexedPassage(number, document, p.ordinal, p.start, p.end, p.heading)
-                hits.append(Hit(passage, score, dense_ranks.get(number), lexical_ranks.get(number)))
-            return hits
+            found = self._rank(query, vector, k)
+            return self._hits(found, list(found.fused)[:k])
+
+    def rankings(self, query: str, k: int = 10) -> tuple[list[Hit], list[Hit]]:
+        """The first `k` by meaning alone and the first `k` by words alone: what `search` fuses; raises as it does."""
+        vector = self._embedded(query, k)
+        with self._lock, self._store.snapshot():
+            found = self._rank(query, vector, k)
+            return self._hits(found, list(found.dense)[:k]), self._hits(found, list(found.lexical)[:k])
 
     def document(self, path: str) -> Document:
         """The document of that path as it was indexed.
@@ -180,6 +177,32 @@ class Index:
     def __len__(self) -> int:
         with self._lock:
             return self._store.count()
+
+    def _embedded(self, query: str, k: int) -> NDArray[np.float32]:
+        if not query.strip():
+            raise BadQuery("the query is empty: write a question or a few words")
+        if k < 1:
+            raise BadQuery(f"k is {k}: it must be at least 1")
+        vector: NDArray[np.float32] = self.embedder.embed([query])[0]
+        return vector
+
+    def _rank(self, query: str, vector: NDArray[np.float32], k: int) -> _Found:
+        indexes, depth = self._current(), max(DEPTH, k)
+        dense, lexical = indexes.vectors.search(vector, depth), indexes.lexical.search(query, depth)
+        cosines = dict(dense)
+        unseen = [number for number, _ in lexical if number not in cosines]
+        cosines |= zip(unseen, indexes.vectors.similarity(vector, unseen), strict=True)
+        ranks = [{number: rank for rank, (number, _) in enumerate(ranking, 1)} for ranking in (dense, lexical)]
+        return _Found(ranks[0], ranks[1], dict(fuse(cosines, dict(lexical))))
+
+    def _hits(self, ranked: _Found, numbers: list[int]) -> list[Hit]:
+        found, generation = self._store.passages(numbers), self._store.generation
+        hits = []
+        for number in numbers:
+            path, p = found[number]
+            passage = IndexedPassage(number, self._document(path, generation), p.ordinal, p.start, p.end, p.heading)
+            hits.append(Hit(passage, ranked.fused[number], ranked.dense.get(number), ranked.lexical.get(number)))
+        return hits
 
     def _current(self) -> derived.Derived:
         """The indexes of the generation that the snapshot shows."""

@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from index import BadCorpus, Index, QAError
+from index import BadCorpus, BadInput, Index, QAError
 from index.progress import progress_bar
 from qa.outcomes import ask_all, figures_of
 from qa.pipeline import PASSAGES, Pipeline
@@ -24,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0 done, 2 bad input, 130 stopped."""
     options = _parser().parse_args(arguments)
     try:
+        if options.report or options.curve:
+            _check_report(options)
         conversations = read_questions(options.questions)
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress, corpus_for(conversations, options.corpus) as (asked, corpus, scratch):
@@ -34,6 +37,16 @@ def main(arguments: list[str] | None = None) -> int:
             pipeline = Pipeline.open(corpus, index=place, threshold=options.threshold)
             outcomes = ask_all(asked, pipeline, k=options.k, progress=progress)
             figures = figures_of(outcomes, synced, null_margin=pipeline.confidence.null_margin)
+            if options.report:
+                from qa.report import report  # it draws with matplotlib, which nothing else needs
+
+                curve = [
+                    (k, outcomes if k == options.k else ask_all(asked, pipeline, k=k, progress=progress))
+                    for k in options.curve
+                ]
+                parts = (options.questions.name, outcomes, figures, pipeline.index, pipeline.confidence)
+                page = report(*parts, k=options.k, curve=curve)
+                options.report.write_text(page, encoding="utf-8", errors="replace")
     except QAError as error:
         print(f"qa.evaluate: {error}", file=sys.stderr)
         return 2
@@ -70,6 +83,23 @@ def corpus_for(
         yield asked, corpus, Path(scratch) / "index"
 
 
+def _check_report(options: argparse.Namespace) -> None:
+    """Find out before the work, not after it, what a report lacks."""
+    if options.report is None:
+        raise BadInput("--curve is a plot of the report: say where to write that with --report OUT.html")
+    if find_spec("matplotlib") is None:
+        raise BadInput('--report needs matplotlib: pip install "extractive-qa[report]"')
+    if not options.report.parent.is_dir():
+        raise BadInput(f"{options.report.parent} is no folder: --report writes a file into one that is there")
+
+
+def _numbers(text: str) -> list[int]:
+    numbers = sorted({int(part) for part in text.split(",")})
+    if numbers[0] < 1:
+        raise ValueError(f"{numbers[0]} passages cannot be read")
+    return numbers
+
+
 def table(figures: dict[str, Any]) -> str:
     """The figures as lines of name and value."""
     rows = []
@@ -89,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")
     parser.add_argument("--threshold", type=float, help="confidence below which no answer is given; 0 always answers")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures there")
+    parser.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with plots and every miss there")
+    parser.add_argument(
+        "--curve", type=_numbers, default=[], metavar="K,K,…", help="ask again reading so many passages, for the report"
+    )
     return parser
 
 

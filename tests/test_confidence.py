@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa import BadInput
+from qa.calibrate import Record, cross_validated, fit
+from qa.confidence import FEATURES, Confidence
+
+
+def record(margin: float, right: bool, *, answerable: bool = True, alone: tuple[float, float] | None = None) -> Record:
+    return Record({**dict.fromkeys(FEATURES, 0.0), "margin": margin}, right, answerable, alone)
+
+
+def simulated(n: int) -> list[Record]:
+    """Questions that are right with the probability 1 / (1 + exp(1 - 2 margin))."""
+    rng = np.random.default_rng(3)
+    margins = rng.normal(size=n)
+    return [record(float(m), bool(rng.random() < 1 / (1 + math.exp(1 - 2 * m)))) for m in margins]
+
+
+def test_the_probability_is_the_logistic_of_the_weighted_features() -> None:
+    confidence = Confidence({"margin": 2.0, "gap": -1.0}, 0.5, 0.5, 0.0)
+    assert confidence.probability({"margin": 1.0, "gap": 0.5}) == pytest.approx(1 / (1 + math.exp(-2.0)))
+    assert 0 < confidence.probability({"margin": -1e9, "gap": 0.0}) < 1e-9
+
+
+def test_the_fit_finds_the_coefficients_that_made_the_data() -> None:
+    found = fit(simulated(4000), ["margin"])
+    assert found.coefficients["margin"] == pytest.approx(2.0, abs=0.25)
+    assert found.intercept == pytest.approx(-1.0, abs=0.15)
+
+
+def test_cross_validated_figures_of_honest_data_are_calibrated() -> None:
+    figures = cross_validated(
+        [record(r.features["margin"], r.right, answerable=r.right) for r in simulated(4000)], ["margin"]
+    )
+    assert figures["ECE"] < 0.03
+    assert figures["AUROC, the answer is right"] > 0.8
+    assert 0 < figures["abstention precision"] < 1
+
+
+def test_one_kind_of_outcome_alone_cannot_be_fitted() -> None:
+    with pytest.raises(BadInput, match="needs both kinds"):
+        fit([record(1.0, True)] * 5, ["margin"])
+
+
+def test_the_null_margin_divides_answerable_from_not() -> None:
+    answered = [record(3.0, True, alone=(3.0, 1.0))] * 5
+    silent = [record(-1.0, False, answerable=False, alone=(-1.0, 0.0))] * 5
+    assert -1.0 < fit([*answered, *silent], ["margin"]).null_margin <= 3.0
+    assert fit([*answered, record(0.0, False)], ["margin"]).null_margin == 0.0
+
+
+def test_the_file_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    confidence = Confidence({"margin": 0.25}, -0.5, 0.5, 1.25)
+    confidence.save(tmp_path / "c.json")
+    assert Confidence.load(tmp_path / "c.json") == confidence
+
+
+def test_the_shipped_file_uses_known_features_only() -> None:
+    shipped = Confidence.load()
+    assert set(shipped.coefficients) <= set(FEATURES)
+    assert 0 < shipped.threshold < 1
