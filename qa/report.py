@@ -15,7 +15,7 @@ from typing import Any
 from index import Block, Document, Index
 from qa import plots
 from qa.answer import visible
-from qa.bootstrap import intervals_of, mean_interval, stages
+from qa.bootstrap import RESAMPLES, intervals_of, mean_interval, stages
 from qa.confidence import Confidence
 from qa.metrics import f1
 from qa.outcomes import RIGHT_F1, Outcome, holds
@@ -31,14 +31,15 @@ MISSES = {
 GOLD_PLACES = 3
 _STYLE = """
 :root { color-scheme: light; --ink: #1f2326; --soft: #5a6168; --line: #dcd9d0; --accent: #1d5c88; }
-body { margin: 0 auto; max-width: 62rem; padding: 1.5rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); }
+body { margin: 0 auto; max-width: 64rem; padding: 1.5rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: 1rem; }
 a { color: var(--accent); } .soft, small { color: var(--soft); } li, article { overflow-wrap: anywhere; }
 table { border-collapse: collapse; } td, th { padding: .15rem .8rem .15rem 0; text-align: left; font-weight: 400; }
 thead th { border-bottom: 1px solid var(--line); color: var(--soft); } td { font-variant-numeric: tabular-nums; }
 .range { position: relative; display: inline-block; width: 10rem; height: .5rem; background: #eceae4; }
-.range i { position: absolute; height: 100%; min-width: 2px; background: var(--accent); }
-figure { display: inline-block; margin: 0 1rem 1rem 0; } figure svg { max-width: 100%; height: auto; }
+.range i { position: absolute; height: 100%; background: var(--accent); }
+figure { display: inline-block; width: 30rem; max-width: 100%; margin: 0 .5rem 1rem 0; vertical-align: top; }
+figure svg { width: 100%; height: auto; } figcaption { color: var(--soft); }
 .misses > li { margin-bottom: 1rem; } .misses p { margin: 0; } .question { font-weight: 600; }
 article { margin: 1rem 0; padding: .6rem 1rem; border: 1px solid var(--line); border-radius: .4rem; }
 article p { margin: 0; } :target { outline: 3px solid var(--accent); }
@@ -105,7 +106,7 @@ def report(
         f"<h1>Evaluation of {_shown(name)}</h1>",
         f"<p>{figures['questions']:,} questions, {figures['passages']:,} passages, {k} of them read for a question; "
         f"no answer below a confidence of {confidence.threshold:.2f}. "
-        f"Intervals are of 95 %, from 1,000 resamples of the questions.<br><small>{_shown(versions)}</small></p>",
+        f"The intervals hold 95 % of {RESAMPLES:,} resamples of them.<br><small>{_shown(versions)}</small></p>",
         "<h2>Figures</h2>",
         _table((group, part, value, intervals.get(group, {}).get(part)) for group, part, value in _flat(figures)),
     ]
@@ -113,10 +114,14 @@ def report(
         rows = [(stage, figure, found.figure, found) for stage, figure, found in stages(outcomes, index)]
         body += ["<h2>What each stage adds</h2>", _table(rows)]
     sure, right = [o.examination.answer.confidence for o in outcomes], [o.right for o in outcomes]
-    drawn = [plots.reliability(sure, right), plots.risk_curve(sure, right, threshold=confidence.threshold)]
+    drawn = [
+        ("Can the confidence be believed?", plots.reliability(sure, right)),
+        ("What is wrong among the surest?", plots.risk_curve(sure, right, threshold=confidence.threshold)),
+    ]
     points = [_point(number, found) for number, found in curve if any(o.answerable for o in found)]
-    drawn += [plots.k_curve(points)] if points else []
-    body += ["<h2>Plots</h2>", *(f"<figure>{plot}</figure>" for plot in drawn), *_misses(outcomes, index, k)]
+    drawn += [("What does reading more passages bring?", plots.k_curve(points))] if points else []
+    body += ["<h2>Plots</h2>", *(f"<figure><figcaption>{title}</figcaption>{plot}</figure>" for title, plot in drawn)]
+    body += _misses(outcomes, index, k)
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation of {_shown(name)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -139,7 +144,7 @@ def _table(rows: Any) -> str:
         range_, bar = "", ""
         if found is not None:
             range_ = f"{found.low:.3f} – {found.high:.3f}"
-            left, width = 100 * found.low, 100 * (found.high - found.low)
+            left, width = 99 * found.low, 99 * (found.high - found.low) + 1  # wide enough to be seen
             bar = f'<span class="range"><i style="left:{left:.1f}%;width:{width:.1f}%"></i></span>'
         cells = f'<th scope="row">{_shown(group)}</th><td>{_shown(part)}</td><td>{shown}</td>'
         lines.append(f"<tr>{cells}<td>{range_}</td><td>{bar}</td></tr>")
@@ -171,7 +176,7 @@ def _misses(outcomes: Sequence[Outcome], index: Index, k: int) -> Iterator[str]:
     yield '<h2>Passages</h2><p>Marked are <mark>the best span</mark> and <mark class="gold">right answers</mark>.</p>'
     for place, number in shown.items():
         yield (
-            f'<article id="passage-{number}"><p><small>{number} · {_shown(place.title)} · {_shown(place.path)}, '
+            f'<article id="passage-{number}"><p><small>[{number}] {_shown(place.title)} · {_shown(place.path)}, '
             f'characters {place.start}–{place.end}</small></p><p dir="auto">{marked(place)}</p></article>'
         )
 
@@ -184,12 +189,11 @@ def _miss(outcome: Outcome, index: Index, shown: dict[Place, int]) -> str:
     if not outcome.text and best is not None:
         given += f", the best span being <q>{_shown(best.text)}</q>"
     rank = f", first found at rank {outcome.rank}" if outcome.rank else ""
-    places = ([_best_place(outcome)] if best else []) + _gold_places(outcome, index)
+    places = [_best_place(outcome), *_gold_places(outcome, index)]
+    numbered = [(place, shown.setdefault(place, len(shown) + 1)) for place in places if place is not None]
     links = [
-        f'<a href="#passage-{shown.setdefault(place, len(shown) + 1)}">{"right" if place.gold else "best span"}: '
-        f"{_shown(place.title)}</a>"
-        for place in places
-        if place is not None
+        f'<a href="#passage-{number}">{"right" if place.gold else "best span"} [{number}] {_shown(place.title)}</a>'
+        for place, number in numbered
     ]
     return (
         f'<li><p class="question" dir="auto">{_shown(question.question)}</p>{understood}<p>Right: {gold}{rank}</p>'

@@ -99,11 +99,7 @@ CASES = {
 }
 
 
-def test_every_class_has_a_case() -> None:
-    assert set(CASES) == {None, *MISSES}
-
-
-@pytest.mark.parametrize("name", CASES, ids=str)
+@pytest.mark.parametrize("name", [None, *MISSES], ids=str)
 def test_a_miss_is_classed_by_the_first_stage_that_failed(name: str | None) -> None:
     assert miss(CASES[name], 5) == name
 
