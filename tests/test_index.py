@@ -123,6 +123,35 @@ def test_a_hit_says_where_it_ranked_and_slices_its_document(index: Index, corpus
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
 
 
+def test_a_search_of_some_documents_is_that_of_an_index_of_them_alone(index: Index, corpus: Path, tmp_path) -> None:
+    for i in range(30):
+        (corpus / f"grain{i:02d}.txt").write_text(GRAIN.replace("month", f"month of the dam, number {i}"))
+    index.sync(corpus)
+    chosen = ["grain07.txt", "sub/ferry.txt", "dam.txt"]
+    alone = tmp_path / "alone"
+    for path in chosen:
+        (alone / path).parent.mkdir(parents=True, exist_ok=True)
+        (alone / path).write_bytes((corpus / path).read_bytes())
+    expected = fresh(tmp_path, alone)
+    for query in ("ferry", "price of grain at the dam"):
+        found = index.search(query, 9, documents=[*chosen, "gone.txt", "\ud800", "x' OR 1"])
+        assert {h.passage.document.path for h in found} == set(chosen)
+        ours, theirs = ({h.passage.id: h.dense_rank for h in hits} for hits in (found, expected.search(query, 9)))
+        assert ours == theirs
+    assert index.search("grain", 9, documents=[]) == [] == index.search("grain", 9, documents={"grain"})
+
+
+def test_files_of_an_older_version_are_made_anew(tmp_path: Path, index: Index, corpus: Path, monkeypatch) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("index.derived.FORMAT", b"")
+        index.sync(corpus)
+    again = Index(tmp_path / "index", LetterEmbedder())
+    assert [h.passage.document.path for h in again.search("dam", 9, documents=["dam.txt"])] == ["dam.txt"]
+    before = again._store.generation
+    again.sync(corpus)
+    assert again._store.generation == before + 1 and Index(tmp_path / "index", LetterEmbedder()).search("dam", 1)
+
+
 @pytest.mark.parametrize(("query", "k", "said"), [("  ", 5, "empty"), ("dam", 0, "at least 1")])
 def test_bad_queries_are_refused(index: Index, query: str, k: int, said: str) -> None:
     with pytest.raises(BadQuery, match=said):
@@ -161,9 +190,8 @@ def test_damaged_files_are_made_again_without_embedding(
     expected = state(index)
     path = next((tmp_path / "index" / "derived").glob(f"*/{which}"))
     data = path.read_bytes()
-    if damage == "remove":
-        path.unlink()
-    else:
+    path.unlink()  # never changed in place: tantivy still maps the old file into memory
+    if damage != "remove":
         path.write_bytes(
             data[: len(data) // 2] if damage == "truncate" else data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
         )
