@@ -7,46 +7,113 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C or a termination signal; 2 if the input is bad."""
-    parser = argparse.ArgumentParser(prog="python -m app", description="Ask a folder of documents in the browser.")
-    parser.add_argument("--corpus", type=Path, default=Path("seeds"), metavar="DIR", help="the documents (%(default)s)")
-    parser.add_argument("--index", type=Path, metavar="DIR", help="where the index lies (the user's cache)")
-    parser.add_argument("--port", type=int, default=7860, metavar="N", help="the port (%(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s: this machine only)")
-    options = parser.parse_args(arguments)
-    problem = _corpus_problem(options.corpus) or _port_problem(options.host, options.port)
+    options = _parser().parse_args(arguments)
+    users, auth_problem = _users(options.auth_file)
+    problem = auth_problem or _corpus_problem(options.corpus) or _port_problem(options.host, options.port)
+    if options.mcp and problem is None:
+        problem = _mcp_problem(users)
     if problem:
         print(f"python -m app: {problem}", file=sys.stderr)
         return 2
-    return _serve(options.corpus, options.index, options.host, options.port)
+    # What people add lies nowhere else, so it is gone when the server stops.
+    with tempfile.TemporaryDirectory(prefix="extractive-qa-", ignore_cleanup_errors=True) as scratch:
+        return _serve(options, users, Path(scratch))
 
 
-def _serve(corpus: Path, index: Path | None, host: str, port: int) -> int:
+def _serve(options: argparse.Namespace, users: list[tuple[str, str]], scratch: Path) -> int:
     # Before Gradio and the models are imported, for they read these then; and only then, for that takes seconds.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
-    from app.chat import build_chat, launch
-    from qa import Pipeline, QAError
+    os.environ["GRADIO_TEMP_DIR"] = str(scratch / "incoming")
+    from app.chat import build_chat
+    from app.server import launch
+    from qa import Pipeline, QAError, feedback_file
 
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        pipeline = Pipeline.open(corpus, index=index, progress=_progress)
+        pipeline = Pipeline.open(options.corpus, index=options.index, progress=_progress)
     except QAError as error:
         print(f"python -m app: {error}", file=sys.stderr)
         return 2
-    blocks = build_chat(pipeline, corpus)
-    print(f"Ask at {launch(blocks, host, port)} (Ctrl-C ends it)", flush=True)
+    feedback = options.feedback or feedback_file(options.corpus)
+    blocks = build_chat(pipeline, options.corpus, scratch / "uploads", feedback)
+    address = launch(blocks, pipeline, options.host, options.port, users=users, mcp=options.mcp)
+    print(f"Ask at {address} (Ctrl-C ends it)", flush=True)
+    print(f"Thumbs and remarks are kept in {feedback}", flush=True)
+    if options.mcp:
+        print(f"MCP at {address}gradio_api/mcp/", flush=True)
+    if options.host not in LOCAL and not users:
+        print("Whoever can reach this address may ask: set QA_AUTH or --auth-file to keep others out", file=sys.stderr)
     stopped.wait()
     blocks.close(verbose=False)
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m app",
+        description="Ask a folder of documents in the browser. Each setting can also be given in the environment.",
+        epilog="QA_AUTH=NAME:PASSWORD asks for a login as --auth-file does; a password is never given on the command "
+        "line, where other users of the machine could read it. GET /health answers 200 while the server is up.",
+    )
+
+    def setting(flag: str, default: Any = None, text: str = "", **more: Any) -> None:
+        name = "QA_" + flag.strip("-").upper().replace("-", "_")
+        parser.add_argument(flag, default=os.environ.get(name) or default, help=f"{text} [{name}]", **more)
+
+    setting("--corpus", Path("seeds"), "the documents (default: seeds)", type=Path, metavar="DIR")
+    setting("--index", None, "where the index lies (default: the user's cache)", type=Path, metavar="DIR")
+    setting("--host", "127.0.0.1", "the address to listen on (default: 127.0.0.1, this machine only)")
+    setting("--port", 7860, "the port (default: 7860)", type=int, metavar="N")
+    setting("--auth-file", None, "who may come in: a file of lines NAME:PASSWORD", type=Path, metavar="FILE")
+    setting("--feedback", None, "keeps thumbs and remarks (default: in your data folder)", type=Path, metavar="FILE")
+    on = os.environ.get("QA_MCP", "").lower() in ("1", "true", "yes")
+    parser.add_argument("--mcp", action="store_true", default=on, help="also answer as an MCP server [QA_MCP=1]")
+    return parser
+
+
+def _users(file: Path | None) -> tuple[list[tuple[str, str]], str | None]:
+    """Names and passwords from QA_AUTH and the file, and what is wrong with them; no password is ever printed."""
+    lines = [("QA_AUTH", os.environ["QA_AUTH"])] if os.environ.get("QA_AUTH") else []
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            return [], f"the file {file} cannot be read ({reason}): it should hold lines NAME:PASSWORD"
+        found = [(f"{file}, line {n}", line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if not found:
+            return [], f"the file {file} names nobody: it should hold lines NAME:PASSWORD"
+        lines += found
+    users = []
+    for place, line in lines:
+        name, _, password = line.strip().partition(":")
+        if not name or not password:
+            return [], f"{place} is not NAME:PASSWORD"
+        users.append((name, password))
+    return users, None
+
+
+def _mcp_problem(users: list[tuple[str, str]]) -> str | None:
+    if users:
+        return "Gradio's MCP server asks for no password: give either --mcp or QA_AUTH and --auth-file"
+    if find_spec("mcp") is None:
+        return '--mcp needs the package mcp: pip install "extractive-qa[mcp]"'
+    return None
 
 
 def _corpus_problem(corpus: Path) -> str | None:

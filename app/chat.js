@@ -1,12 +1,24 @@
-// Runs once for each of the three HTML parts of the page (js_on_load: `element`, `trigger` and `watch` are Gradio's).
+// Runs once for each of the four HTML parts of the page (js_on_load: `element`, `trigger` and `watch` are Gradio's).
 // It passes clicks on to the server, moves through citations by arrow keys, and scrolls to what has just come.
 
-const part = element.closest("#log, #sources, #document").id;
+const part = element.closest("#log, #sources, #document, #listing").id;
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+
+async function copy(button) {
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(button.dataset.text);
+    button.textContent = "Copied";
+  } catch {  // only pages of this machine or over https may write to the clipboard
+    button.textContent = "Not allowed by the browser";
+  }
+  setTimeout(() => (button.textContent = label), 2000);
+}
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-event]");
   if (!button) return;
+  if (button.dataset.event === "copy") return copy(button);
   if (button.dataset.event === "expand" && !button.closest("#document")) window.citationOpened = button;
   if (button.dataset.event === "collapse") requestAnimationFrame(() => window.citationOpened?.focus());
   if (button.dataset.event === "select") document.querySelector("#sources").scrollIntoView({ block: "start", behavior: calm });

@@ -15,8 +15,12 @@ from typing import Any
 import gradio as gr
 
 from app import render
+from app.corpus import ask, place_corpus
 from app.examples import example_questions
+from app.keep import place_feedback, place_saving
 from app.page import document_view, missing_document
+from app.programs import offer
+from app.uploads import Uploads
 from qa import Answer, Pipeline, QAError
 
 WAITING = 8
@@ -25,14 +29,17 @@ WAITING = 8
 SHOWN_WHILE_SEARCHING = 400
 
 _BUSY = "The question was not answered: too many are waiting, or something went wrong. Please ask again in a moment."
-_SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
-_FIXED_FONTS = ("ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace")
-# Nothing but this server, whatever a page should ever contain; Gradio itself needs inline scripts and `Function`.
-_POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'"
 
 
-def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
-    """Build the page for the documents of `pipeline`, which lie in the folder `corpus`; `launch` serves it."""
+def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) -> gr.Blocks:
+    """Build the page; `app.server` serves it.
+
+    Args:
+        pipeline: what answers.
+        corpus: the folder that it answers from.
+        uploads: below this folder go the files that people add.
+        feedback: the file in which their thumbs and remarks are kept.
+    """
     entries = pipeline.index.documents()
     examples = example_questions([entry.title for entry in entries])
     welcome = render.welcome(len(entries), corpus.resolve().name, examples)
@@ -41,7 +48,15 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
         turns = render.conversation(answers, pending=pending, problem=problem)
         return turns if answers or pending is not None else welcome + turns
 
-    def ask_turn(typed: str, answers: tuple[Answer, ...], event: gr.EventData) -> Iterator[tuple[Any, ...]]:
+    def ask_turn(
+        typed: str,
+        answers: tuple[Answer, ...],
+        own: Uploads | None,
+        places: list[str] | None,
+        since: str,
+        until: str,
+        event: gr.EventData,
+    ) -> Iterator[tuple[Any, ...]]:
         example, undone = _number(event, "example", len(examples)), _number(event, "turn", len(answers))
         if undone is not None:  # the question of that turn again, this time without what went before
             answers, question, history = (*answers[:undone], *answers[undone + 1 :]), answers[undone].question, ()
@@ -54,7 +69,7 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
         try:
             if not question:
                 raise QAError("please write a question")
-            answer = pipeline.ask(question, history=history)
+            answer = ask(pipeline, question, history, own, places, since, until)
         except QAError as error:
             yield page(answers, problem=_sentence(error)), typed, answers, gr.skip(), gr.skip()
             return
@@ -69,30 +84,21 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
         turn = _number(event, "turn", len(answers))
         return (gr.skip(), gr.skip()) if turn is None else (render.sources(answers[turn], turn), "")
 
-    def open_document(answers: tuple[Answer, ...], event: gr.EventData) -> tuple[Any, ...]:
+    def open_document(answers: tuple[Answer, ...], own: Uploads | None, event: gr.EventData) -> tuple[Any, ...]:
         turn = _number(event, "turn", len(answers))
         cited = () if turn is None else render.places(answers[turn])
         place = _number(event, "place", len(cited))
         if turn is None or place is None:
             return gr.skip(), gr.skip()
         try:
-            document = pipeline.index.document(cited[place].document)
+            mine = None if own is None else own.pipeline
+            is_mine = mine is not None and cited[place].folder == str(mine.index.corpus)
+            document = (mine if is_mine else pipeline).index.document(cited[place].document)
         except QAError:
             shown = missing_document(cited[place])
         else:
             shown = document_view(document, answers[turn], turn, place)
         return render.sources(answers[turn], turn), shown
-
-    def ask(question: str, k: int = 5) -> dict[str, Any]:
-        """Answer a question in the documents' own words.
-
-        `text` is null when the documents do not answer; then `related` holds the closest passages. Offsets count
-        characters of the document's text.
-        """
-        try:
-            return pipeline.ask(question, k=k).to_dict()
-        except QAError as error:
-            raise gr.Error(str(error), print_exception=False) from error
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     model: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu"}
@@ -107,8 +113,11 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
             with gr.Column(elem_id="left", min_width=0):
                 with gr.Row(elem_id="top"):
                     gr.HTML("<h1>Ask the documents</h1>", elem_id="title", apply_default_css=False, js_on_load=None)
-                    anew = gr.Button("New conversation", elem_id="anew", size="sm")
+                    anew = gr.Button("New conversation", elem_id="anew", size="sm", min_width=0)
+                    place_saving(answers, private)
+                corpus_part = place_corpus(blocks, pipeline, uploads, html, private)
                 log = html(welcome, "log", '<div role="log" aria-label="Conversation" tabindex="0">${value}</div>')
+                place_feedback(feedback, log, answers, private)
                 question = gr.Textbox(
                     label="Your question",
                     show_label=False,
@@ -126,14 +135,22 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
         asked = gr.on(
             [question.submit, log.example_select, log.undo],
             ask_turn,
-            [question, answers],
+            [question, answers, *corpus_part.inputs],
             [log, question, answers, panel, document],
             **model,
             **private,
         )
         asked.failure(failed, answers, log, queue=False, **private)
         opened = [log.expand, panel.expand, document.expand]
-        gr.on(opened, open_document, answers, [panel, document], queue=False, trigger_mode="always_last", **private)
+        gr.on(
+            opened,
+            open_document,
+            [answers, corpus_part.own],
+            [panel, document],
+            queue=False,
+            trigger_mode="always_last",
+            **private,
+        )
         log.select(select, answers, [panel, document], queue=False, **private)
         document.collapse(None, None, document, js="() => ''", **private)
         anew.click(
@@ -143,28 +160,8 @@ def build_chat(pipeline: Pipeline, corpus: Path) -> gr.Blocks:
             queue=False,
             **private,
         )
-        gr.api(ask, api_name="ask", **model)
+        offer(pipeline, corpus.resolve().name, **model)
     return blocks.queue(max_size=WAITING)
-
-
-def launch(blocks: gr.Blocks, host: str, port: int) -> str:
-    """Serve the page and return its address; `blocks.close()` ends it."""
-    style = files("app").joinpath("chat.css").read_text(encoding="utf-8")
-    _, url, _ = blocks.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=True,
-        quiet=True,
-        share=False,
-        ssr_mode=False,
-        run_history=False,
-        enable_monitoring=False,
-        footer_links=[],
-        max_file_size="1kb",  # nothing is uploaded here, but Gradio always has the endpoint
-        theme=gr.themes.Base(font=_SYSTEM_FONTS, font_mono=_FIXED_FONTS),
-        head=f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style}</style>',
-    )
-    return url
 
 
 def _number(event: gr.EventData, name: str, count: int) -> int | None:

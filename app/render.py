@@ -7,9 +7,10 @@ event in `data-event`, and what it is about in `data-turn` (which answer) and `d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from app.marks import marked, plain, shown, window
-from qa import Alternative, Answer, Citation
+from qa import Alternative, Answer, Citation, copy_text
 
 REACH_SENTENCE, REACH_PASSAGE = 600, 2_000
 """How many characters are shown to either side of the cited words, at most."""
@@ -116,8 +117,20 @@ def _found(answer: Answer, turn: int) -> str:
     stale = f'<p class="stale">{STALE}</p>' if any(c.stale for c in answer.citations) else ""
     return (
         f'<div class="answer">{_sentence(answer, turn, 0)}{stale}<p class="meta">{confidence(answer.confidence)}'
-        f'<button type="button" data-event="select" data-turn="{turn}">{count}</button></p>{folded}</div>'
+        f'<button type="button" data-event="select" data-turn="{turn}">{count}</button>{_actions(answer, turn)}</p>'
+        f"{folded}</div>"
     )
+
+
+def _actions(answer: Answer, turn: int) -> str:
+    # A text to paste keeps its lines, and control characters are named already.
+    text = escape(copy_text(answer).encode("utf-8", "replace").decode(), quote=True).replace("\n", "&#10;")
+    thumbs = "".join(
+        f'<button type="button" class="thumb {kind}" data-event="like" data-turn="{turn}" data-right="{right}" '
+        f'aria-label="{label}" title="{label}"></button>'
+        for kind, right, label in (("up", 1, "This is right"), ("down", 0, "This is wrong"))
+    )
+    return f'<button type="button" data-event="copy" data-text="{text}">Copy</button><span>{thumbs}</span>'
 
 
 def _sentence(answer: Answer | Alternative, turn: int, place: int) -> str:
@@ -145,7 +158,10 @@ def _no_answer(answer: Answer, turn: int) -> str:
         f"<li>{_number(c, turn, place)} <bdi>{shown(c.title)}</bdi></li>" for place, c in enumerate(answer.related)
     )
     closest = f'<p class="label">Related, not an answer</p><ul class="related">{related}</ul>' if related else ""
-    return f'<div class="answer none"><p class="words">The documents do not answer this.</p>{closest}</div>'
+    return (
+        f'<div class="answer none"><p class="words">The documents do not answer this.</p>{closest}'
+        f'<p class="meta">{_actions(answer, turn)}</p></div>'
+    )
 
 
 def _card(citation: Citation, turn: int, place: int, *, cites: bool) -> str:

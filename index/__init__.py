@@ -14,8 +14,9 @@ from index.errors import (
     WrongEmbedder,
     WrongVersion,
 )
-from index.index import Hit, Index, index_folder, remove_index
+from index.index import Hit, Index
 from index.passages import Passage, split
+from index.place import index_folder, remove_index
 from index.sentences import sentence_at, sentences
 from index.store import Entry, IndexedPassage
 from index.sync import Progress, SyncReport

@@ -16,6 +16,9 @@ from index.lexical import LexicalIndex
 from index.store import Store
 from index.vectors import VectorIndex
 
+FORMAT = b"2"
+"""Changes with what is written into the files, so that those of older versions are not taken for sound."""
+
 
 @dataclass(frozen=True)
 class Derived:
@@ -76,7 +79,7 @@ def _files(place: Path) -> list[Path]:
 
 
 def _sha256(place: Path) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(FORMAT)
     for path in _files(place):
         digest.update(path.relative_to(place).as_posix().encode() + b"\0")
         with path.open("rb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Embedder:
         """Take a sentence-transformers name or a folder."""
         self.name = name
         self._model: Any = None
+        self._encoding = threading.RLock()  # tokenizers are not thread-safe, and one batch at a time uses all cores
 
     @property
     def label(self) -> str:
@@ -42,7 +44,8 @@ class Embedder:
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        return int(self._load().get_embedding_dimension())
+        with self._encoding:
+            return int(self._load().get_embedding_dimension())
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         """Embed texts, those of like length together.
@@ -56,13 +59,14 @@ class Embedder:
         """
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for batch in _batches(texts):
-            vectors[batch] = self._load().encode(
-                [texts[i] for i in batch],
-                batch_size=len(batch),
-                normalize_embeddings=True,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
+            with self._encoding:  # let go of after each batch, so that a question need not wait for a whole sync
+                vectors[batch] = self._load().encode(
+                    [texts[i] for i in batch],
+                    batch_size=len(batch),
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
+                )
             if progress is not None:
                 progress(len(batch))
         return vectors

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from index import derived
@@ -109,7 +107,9 @@ class Index:
                     store.put(document, passages[document.path])
                 store.set_unreadable(changes.unreadable)
                 store.set_manifest(
-                    corpus=str(corpus.resolve()), embedder=f"{self.embedder.label} {self.embedder.fingerprint}"
+                    corpus=str(corpus.resolve()),
+                    embedder=f"{self.embedder.label} {self.embedder.fingerprint}",
+                    synced=datetime.now(UTC).isoformat(timespec="seconds"),
                 )
                 if changes.documents or changes.gone or not derived.sound(store, self._derived_folder):
                     store.drop_unused_vectors()
@@ -128,24 +128,25 @@ class Index:
                 seconds=time.monotonic() - started,
             )
 
-    def search(self, query: str, k: int = 10) -> list[Hit]:
+    def search(self, query: str, k: int = 10, *, documents: Collection[str] | None = None) -> list[Hit]:
         """Find the `k` passages that fit a query best, by meaning and by words.
 
         Both rankings are followed `DEPTH` deep; the order is the same for the same corpus, however it was indexed.
+        Given `documents`, only those paths are searched; one that the index does not have holds nothing.
 
         Raises:
             BadQuery: if the query has no word or `k` is less than 1.
         """
         vector = self._embedded(query, k)
         with self._lock, self._store.snapshot():
-            found = self._rank(query, vector, k)
+            found = self._rank(query, vector, k, documents)
             return self._hits(found, list(found.fused)[:k])
 
     def rankings(self, query: str, k: int = 10) -> tuple[list[Hit], list[Hit]]:
         """The first `k` by meaning alone and the first `k` by words alone: what `search` fuses; raises as it does."""
         vector = self._embedded(query, k)
         with self._lock, self._store.snapshot():
-            found = self._rank(query, vector, k)
+            found = self._rank(query, vector, k, None)
             return self._hits(found, list(found.dense)[:k]), self._hits(found, list(found.lexical)[:k])
 
     def document(self, path: str) -> Document:
@@ -174,6 +175,13 @@ class Index:
             folder = self._store.manifest("corpus")
         return None if folder is None else Path(folder)
 
+    @property
+    def synced(self) -> datetime | None:
+        """When the last sync ended, or None before the first; None as well where an older version did it."""
+        with self._lock:
+            time = self._store.manifest("synced")
+        return None if time is None else datetime.fromisoformat(time)
+
     def __len__(self) -> int:
         with self._lock:
             return self._store.count()
@@ -183,12 +191,13 @@ class Index:
             raise BadQuery("the query is empty: write a question or a few words")
         if k < 1:
             raise BadQuery(f"k is {k}: it must be at least 1")
-        vector: NDArray[np.float32] = self.embedder.embed([query])[0]
-        return vector
+        sound = query.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
+        return np.asarray(self.embedder.embed([sound])[0], dtype=np.float32)
 
-    def _rank(self, query: str, vector: NDArray[np.float32], k: int) -> _Found:
+    def _rank(self, query: str, vector: NDArray[np.float32], k: int, only: Collection[str] | None) -> _Found:
         indexes, depth = self._current(), max(DEPTH, k)
-        dense, lexical = indexes.vectors.search(vector, depth), indexes.lexical.search(query, depth)
+        among, passages = (None, None) if only is None else self._store.ids_of(only)
+        dense, lexical = indexes.vectors.search(vector, depth, passages), indexes.lexical.search(query, depth, among)
         cosines = dict(dense)
         unseen = [number for number, _ in lexical if number not in cosines]
         cosines |= zip(unseen, indexes.vectors.similarity(vector, unseen), strict=True)
@@ -235,16 +244,3 @@ class Index:
             yield
         finally:
             lock.close()
-
-
-def index_folder(corpus: Path) -> Path:
-    """Where the index of a corpus lies unless said otherwise: in the user's cache, named by its absolute path."""
-    name = hashlib.sha256(str(corpus.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return platformdirs.user_cache_path("extractive-qa") / f"{corpus.resolve().name}-{name}"
-
-
-def remove_index(folder: Path) -> None:
-    """Remove what an index keeps in `folder`, and nothing else that may lie there."""
-    for name in ("store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "writer.lock"):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "derived", ignore_errors=True)

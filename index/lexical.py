@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from index.errors import IndexProblem
 _HEAP = 64_000_000
 TITLE_BOOST = 0.5
 
-Content = tuple[int, str, str, str, str | None]
+Content = tuple[int, int, str, str, str, str | None]
 
 
 class LexicalIndex:
@@ -27,7 +27,7 @@ class LexicalIndex:
 
     @classmethod
     def build(cls, contents: Iterable[Content], folder: Path | None = None) -> LexicalIndex:
-        """Index (id, text, title, heading, date) of passages, in a new folder or in memory."""
+        """Index (id, document's id, text, title, heading, date) of passages, in a new folder or in memory."""
         import tantivy
 
         if folder is not None:
@@ -36,9 +36,9 @@ class LexicalIndex:
         index.register_tokenizer("english_words", _analyzer())
         # One thread and one commit: the same contents give the same segments, so the same scores and ties.
         writer = index.writer(heap_size=_HEAP, num_threads=1)
-        for number, text, title, heading, date in contents:
+        for number, document, text, title, heading, date in contents:
             above = " ".join(part for part in (title, heading, date) if part)
-            writer.add_document(tantivy.Document(id=number, text=text, above=above))
+            writer.add_document(tantivy.Document(id=number, document=document, text=text, above=above))
         writer.commit()
         writer.wait_merging_threads()
         return cls(index)
@@ -60,17 +60,24 @@ class LexicalIndex:
     def __len__(self) -> int:
         return int(self._searcher.num_docs)
 
-    def search(self, query: str, k: int) -> list[tuple[int, float]]:
+    def search(self, query: str, k: int, documents: Sequence[int] | None = None) -> list[tuple[int, float]]:
         """The `k` best as (id, BM25), best first, ties by id; a word that no text holds matches its near spellings.
 
-        The words are looked up one by one: the query is never parsed, so no character in it has a meaning.
+        The words are looked up one by one: the query is never parsed, so no character in it has a meaning. Given
+        `documents`, only passages of those are found, with the scores that they have among all.
         """
         import tantivy
 
         clauses = [clause for word in sorted(set(self._analyzer.analyze(query))) for clause in self._clauses(word)]
-        if not clauses:
+        k = min(k, len(self))  # tantivy takes memory for all k at once, and ends the process where there is none
+        if not clauses or not k:
             return []
-        found = self._searcher.search(tantivy.Query.boolean_query(clauses), k).hits
+        wanted = tantivy.Query.boolean_query(clauses)
+        if documents is not None:
+            among = tantivy.Query.term_set_query(self._index.schema, "document", list(documents))
+            must = tantivy.Occur.Must
+            wanted = tantivy.Query.boolean_query([(must, wanted), (must, tantivy.Query.const_score_query(among, 0.0))])
+        found = self._searcher.search(wanted, k).hits
         pairs = [(int(self._searcher.doc(address)["id"][0]), float(score)) for score, address in found]
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 
@@ -92,6 +99,7 @@ def _schema() -> Any:
 
     builder = tantivy.SchemaBuilder()
     builder.add_integer_field("id", stored=True)
+    builder.add_integer_field("document", stored=False, indexed=True)
     builder.add_text_field("text", stored=False, tokenizer_name="english_words", index_option="freq")
     builder.add_text_field("above", stored=False, tokenizer_name="english_words", index_option="freq")
     return builder.build()

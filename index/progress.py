@@ -19,7 +19,7 @@ def progress_bar() -> Iterator[Progress]:
     bars: dict[str, Any] = {}
 
     def advance(stage: str, done: int, total: int) -> None:
-        if stage not in bars:
+        if stage not in bars or bars[stage].n >= bars[stage].total:  # the stage begins anew, with another file
             for finished in bars.values():
                 finished.close()
             bars[stage] = tqdm(total=total, desc=stage, unit=f" {_UNITS.get(stage, stage)}", leave=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -199,10 +199,18 @@ class Store:
                 found[number] = (str(row[0]), Passage(*row[1:]))
         return found
 
-    def contents(self) -> Iterator[tuple[int, str, str, str, str | None]]:
-        """Id, text, title, heading and date of every passage, in order of path and ordinal."""
+    def ids_of(self, paths: Collection[str]) -> tuple[list[int], NDArray[np.int64]]:
+        """The ids of the documents of those paths that are known, and of all their passages, each in order."""
+        wanted = json.dumps(list(paths))
+        found = "SELECT id FROM documents WHERE path IN (SELECT value FROM json_each(?))"
+        documents = self._db.execute(f"{found} ORDER BY id", (wanted,)).fetchall()
+        passages = self._db.execute(f"SELECT id FROM passages WHERE document IN ({found}) ORDER BY id", (wanted,))
+        return [row[0] for row in documents], np.array([row[0] for row in passages], dtype=np.int64)
+
+    def contents(self) -> Iterator[tuple[int, int, str, str, str, str | None]]:
+        """Id, document's id, text, title, heading and date of every passage, in order of path and ordinal."""
         rows = self._db.execute(
-            'SELECT p.id, substr(text, start + 1, "end" - start), title, heading, date'
+            'SELECT p.id, p.document, substr(text, start + 1, "end" - start), title, heading, date'
             " FROM passages p JOIN documents d ON d.id = p.document ORDER BY path, ordinal"
         )
         yield from rows

@@ -58,12 +58,22 @@ class VectorIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(self, vector: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
-        """The `k` nearest as (id, cosine), best first, ties by id."""
-        if not len(self):
+    def search(
+        self, vector: NDArray[np.float32], k: int, only: NDArray[np.int64] | None = None
+    ) -> list[tuple[int, float]]:
+        """The `k` nearest, of all or of the ids `only`, as (id, cosine), best first, ties by id."""
+        import faiss
+
+        k = min(k, len(self) if only is None else len(only))
+        if k < 1:
             return []
-        scores, ids = self._index.search(vector[None, :], min(k, len(self)))
-        return sorted(zip(ids[0].tolist(), scores[0].tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
+        chosen = None
+        if only is not None:  # its stub does not know that the wrapper takes fields by name, and keeps them alive
+            chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(only))  # type: ignore[call-arg]
+        scores, ids = self._index.search(vector[None, :], k, params=chosen)
+        pairs = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
+        # FAISS fills up with -1 where `only` names ids that it does not have.
+        return sorted((pair for pair in pairs if pair[0] >= 0), key=lambda pair: (-pair[1], pair[0]))
 
     def similarity(self, vector: NDArray[np.float32], ids: list[int]) -> list[float]:
         """Cosine of the vector with those of `ids`."""

@@ -11,7 +11,7 @@ from qa.reader import Span
 from qa.shape import enumeration, near_copy
 from qa.surroundings import block_of, sentence_of
 
-RETRIEVAL_WEIGHT = 4.0
+RETRIEVAL_WEIGHT = 5.0
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,12 +37,14 @@ class Examination:
 class Pipeline:
     """An index and a reader, ready for many questions; safe to use from several threads."""
 
+    # Of all pipelines: one reading at a time uses all cores, and the tokenizer of a shared reader is not thread-safe.
+    _reading = threading.Lock()
+
     def __init__(self, index: Index, reader: Reader, confidence: Confidence) -> None:
         """Take the parts; `Pipeline.open` loads them."""
         self.index = index
         self.reader = reader
         self.confidence = confidence
-        self._reading = threading.Lock()  # one reading at a time uses all cores, and tokenizers are not thread-safe
 
     @classmethod
     def open(
@@ -65,9 +67,12 @@ class Pipeline:
 
         Raises:
             BadCorpus: if the folder does not exist or nothing in it can be indexed.
+            BadQuery: if the threshold is no probability.
             IndexProblem: if the index cannot be used.
         """
         folder = Path(corpus)
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise BadQuery(f"the threshold is {threshold}: it must lie between 0 and 1")
         if not folder.is_dir():
             raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
         opened = Index.open(index or index_folder(folder), encoder=encoder)
@@ -81,38 +86,54 @@ class Pipeline:
             raise BadCorpus(f"{folder} holds no document that can be indexed{reasons}")
         confidence = Confidence.load()
         if threshold is not None:
-            if not 0 <= threshold <= 1:
-                raise BadQuery(f"the threshold is {threshold}: it must lie between 0 and 1")
             confidence = replace(confidence, threshold=threshold)
         return cls(opened, Reader.open(Path(opened.embedder.name)), confidence)
 
-    def ask(self, question: str, *, k: int = PASSAGES, history: Sequence[Answer] = ()) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int = PASSAGES,
+        history: Sequence[Answer] = (),
+        documents: Collection[str] | None = None,
+    ) -> Answer:
         """Answer a question from the documents, or say that they do not.
 
         Args:
             question: the question, at most `LONGEST_QUESTION` characters.
             k: how many passages are read.
             history: the answers of the conversation so far, for follow-up questions.
+            documents: the paths of the only documents to search.
 
         Raises:
             BadQuery: if the question is empty or too long, or `k` less than 1.
         """
-        return self.examine(question, k=k, history=history).answer
+        return self.examine(question, k=k, history=history, documents=documents).answer
 
-    def examine(self, question: str, *, k: int = PASSAGES, history: Sequence[Answer] = ()) -> Examination:
+    def examine(
+        self,
+        question: str,
+        *,
+        k: int = PASSAGES,
+        history: Sequence[Answer] = (),
+        documents: Collection[str] | None = None,
+    ) -> Examination:
         """As `ask`, with all that led to the answer."""
         if len(question) > LONGEST_QUESTION:
             raise BadQuery(f"the question has {len(question):,} characters: at most {LONGEST_QUESTION:,} are read")
-        raw = self._examine(question, question, k)
+        if k < 1:
+            raise BadQuery(f"k is {k}: it must be at least 1")
+        question = question.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
+        raw = self._examine(question, question, k, documents)
         completed = complete(question, history)
         if completed is None or len(completed) > LONGEST_QUESTION:
             return raw
-        whole = self._examine(question, completed, k)
+        whole = self._examine(question, completed, k, documents)
         return whole if whole.answer.confidence >= raw.answer.confidence else raw
 
-    def _examine(self, question: str, searched: str, k: int) -> Examination:
+    def _examine(self, question: str, searched: str, k: int, documents: Collection[str] | None) -> Examination:
         """Answer `question`, searching and reading for `searched`, which is what it is understood as."""
-        hits = self.index.search(searched, max(k, 10))
+        hits = self.index.search(searched, max(k, 10), documents=documents)
         readings = self._read(searched, hits[:k])
         candidates = rank(readings)
         groups = group(joined(candidates) if asks_for_list(searched) else candidates)

@@ -40,6 +40,8 @@ Conversation = tuple[Question, ...]
 def read_questions(path: Path) -> list[Conversation]:
     """Read a file of questions (JSONL or SQuAD 1.1/2.0 JSON, gzipped or not); a lone question is one turn.
 
+    A line whose `answers` is null is skipped: its right answers are not known yet (`qa.feedback` writes such lines).
+
     Raises:
         BadQuestions: if the file cannot be read, or a line has none of the known shapes; names the line.
     """
@@ -50,7 +52,7 @@ def read_questions(path: Path) -> list[Conversation]:
         raise BadQuestions(f"{path}: cannot be read as questions ({error}); wanted is {SHAPES}") from error
     found = list(_squad(text, path)) if _is_squad(text) else list(_lines(text, path))
     if not found:
-        raise BadQuestions(f"{path}: holds no question; wanted is {SHAPES}")
+        raise BadQuestions(f"{path}: holds no question with known answers; wanted is {SHAPES}")
     return found
 
 
@@ -77,7 +79,9 @@ def _lines(text: str, path: Path) -> Iterator[Conversation]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield _conversation(json.loads(line))
+                entry = json.loads(line)
+                if "answers" not in entry or entry["answers"] is not None:
+                    yield _conversation(entry)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise BadQuestions(f"{path}, line {number}: {_why(error)}; wanted is {SHAPES}") from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import json
 import os
 import signal
@@ -11,10 +13,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
+import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
 from test_app_fakes import GRADIO_WARNINGS, FakePipeline, free_port, served
 
 from app.chat import WAITING
@@ -43,12 +50,65 @@ def test_programs_get_the_json_form_of_an_answer(address: str, pipeline: FakePip
     assert asked == json.loads(json.dumps(pipeline.ask("What was agreed?").to_dict()))
 
 
-def test_only_ask_is_offered_to_programs_and_its_inputs_are_typed(address: str) -> None:
+def test_three_endpoints_are_offered_to_programs_and_their_inputs_are_typed(address: str) -> None:
     offered = client(address).view_api(return_format="dict")
-    assert list(offered["named_endpoints"]) == ["/ask"] and not offered["unnamed_endpoints"]
+    assert list(offered["named_endpoints"]) == ["/ask", "/search", "/documents"] and not offered["unnamed_endpoints"]
     inputs = offered["named_endpoints"]["/ask"]["parameters"]
-    assert [(i["parameter_name"], i["type"]["type"]) for i in inputs] == [("question", "string"), ("k", "integer")]
-    assert inputs[1]["parameter_default"] == 5
+    typed = [(i["parameter_name"], set(i["python_type"]["type"].split(" | "))) for i in inputs]
+    assert typed == [("question", {"str"}), ("k", {"int"}), ("documents", {"list[str]", "None"})]
+    assert inputs[1]["parameter_default"] == 5 and "own words" in offered["named_endpoints"]["/ask"]["description"]
+
+
+def test_programs_search_list_and_choose_documents(address: str, pipeline: FakePipeline) -> None:
+    one = client(address)
+    listed = one.predict(api_name="/documents")
+    assert [d["document"] for d in listed["documents"]] == [e.path for e in pipeline.index.documents()]
+    assert listed["corpus"] == "corpus" and listed["synced"] == "2024-03-12T09:30:00+00:00" and listed["unreadable"]
+    found = one.predict("strike", 5, ["news/end.txt"], api_name="/search")
+    text = pipeline.index.document("news/end.txt").text
+    assert [(f["document"], f["text"]) for f in found] == [("news/end.txt", text[found[0]["start"] : found[0]["end"]])]
+    one.predict("who mediated?", documents=["ferry.txt"], api_name="/ask")
+    assert pipeline.searched == ["ferry.txt"]
+    with pytest.raises(AppError, match="the query is empty"):
+        one.predict(" ", api_name="/search")
+
+
+def test_a_health_check_says_what_is_served(address: str, pipeline: FakePipeline) -> None:
+    with urlopen(f"{address}health") as answer:
+        told = json.load(answer)
+    assert answer.status == 200 and told["status"] == "ok" and told["documents"] == 3
+    assert told["passages"] == len(pipeline.index) and told["questions_that_may_wait"] == WAITING
+
+
+def test_those_who_do_not_know_the_password_stay_outside(pipeline: FakePipeline) -> None:
+    with served(pipeline, users=[("ann", "se:cret")]) as address:
+        with pytest.raises(ValueError, match="Could not login"):
+            Client(address, verbose=False, analytics_enabled=False, auth=("ann", "wrong"))
+        with pytest.raises(HTTPError, match="401"):
+            urlopen(f"{address}gradio_api/info")
+        inside = Client(address, verbose=False, analytics_enabled=False, auth=("ann", "se:cret"))
+        assert inside.predict("who mediated?", api_name="/ask")["text"] == "Ruth Okafor"
+        assert urlopen(f"{address}health").status == 200
+
+
+def test_a_real_mcp_client_lists_and_calls_the_tools(pipeline: FakePipeline) -> None:
+    async def use(address: str) -> tuple[dict, dict]:
+        async with (
+            streamable_http_client(f"{address}gradio_api/mcp/") as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            ask = next(name for name in tools if name.endswith("ask"))
+            called = await session.call_tool(ask, {"question": "who mediated?", "documents": ["ferry.txt"]})
+            return tools, ast.literal_eval(called.content[0].text)
+
+    with served(pipeline, mcp=True) as address:
+        tools, answer = asyncio.run(use(address))
+    assert {name.rsplit("_", 1)[-1] for name in tools} == {"ask", "search", "documents"} and len(tools) == 3
+    asked = next(tool for name, tool in tools.items() if name.endswith("ask"))
+    assert "own words" in asked.description and set(asked.inputSchema["properties"]) == {"question", "k", "documents"}
+    assert answer["text"] == "Ruth Okafor" and answer["citations"][0]["document"] == "ferry.txt"
 
 
 def test_bad_input_is_told_to_programs_in_words(address: str) -> None:
@@ -86,12 +146,31 @@ def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
         (["--port", "70000"], "the port 70000 is out of range"),
         (["--port", "0"], "the port 0 is out of range"),
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:7860"),
+        (["--auth-file", "none"], "the file none cannot be read"),
+        (["--auth-file", "tests/corpus/01-quarry-dam-closed.txt"], "tests/corpus/01-quarry-dam-closed.txt, line 1 is"),
     ],
 )
 def test_bad_arguments_are_one_line_and_status_2(arguments: list[str], said: str) -> None:
     done = run(*arguments)
     assert done.returncode == 2 and not done.stdout
     assert done.stderr.startswith(f"python -m app: {said}") and done.stderr.count("\n") == 1
+
+
+def test_settings_come_from_the_environment_and_help_lists_them() -> None:
+    environment = {**os.environ, "QA_PORT": "70000", "QA_CORPUS": "tests"}
+    assert "the port 70000 is out of range" in run(env=environment).stderr
+    assert "there is no folder none" in run("--corpus", "none", env=environment).stderr
+    told = run("--help").stdout
+    for name in ("QA_CORPUS", "QA_INDEX", "QA_HOST", "QA_PORT", "QA_AUTH_FILE", "QA_AUTH=", "QA_MCP", "QA_FEEDBACK"):
+        assert name in told
+
+
+def test_a_password_is_neither_taken_from_the_command_line_nor_printed() -> None:
+    assert run("--auth", "ann:secret").returncode == 2
+    done = run(env={**os.environ, "QA_AUTH": ":secret"})
+    assert done.returncode == 2 and "QA_AUTH is not NAME:PASSWORD" in done.stderr and "secret" not in done.stderr
+    done = run("--mcp", env={**os.environ, "QA_AUTH": "ann:secret"})
+    assert done.returncode == 2 and "MCP server asks for no password" in done.stderr and "secret" not in done.stderr
 
 
 def test_a_port_in_use_is_one_line_and_status_2() -> None:
@@ -121,17 +200,28 @@ def test_nothing_heavy_is_imported_for_help_or_a_mistake(arguments: list[str]) -
 def test_it_serves_the_corpus_until_ctrl_c(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
+    (tmp_path / "scratch").mkdir()
+    places = {"HOME": ".", "TMPDIR": "scratch", "QA_FEEDBACK": "feedback.jsonl"}
+    places = {name: str(tmp_path / place) for name, place in places.items()}
     (corpus / "strike.txt").write_text("Strike ends\nThe crews and the company agreed on six per cent on Friday.\n")
     with subprocess.Popen(
         [sys.executable, "-m", "app", "--corpus", str(corpus), "--index", str(tmp_path / "index"), "--port",
          str(free_port())],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, **places},
     ) as server:  # fmt: skip
         try:
             assert server.stdout is not None and server.stderr is not None
             line = server.stdout.readline()
             assert "Ask at http://127.0.0.1:" in line, server.stderr.read()
-            asked = client(line.split()[2]).predict("What did the crews and the company agree on?", api_name="/ask")
+            assert str(tmp_path / "feedback.jsonl") in server.stdout.readline()
+            sent = tmp_path / "sent.txt"
+            sent.write_text("something")
+            one = client(line.split()[2])
+            question = "What did the crews and the company agree on?"
+            asked = one.predict(question, k=10**15, api_name="/ask")
+            with sent.open("rb") as file:
+                uploaded = httpx.post(f"{line.split()[2]}gradio_api/upload", files={"files": file}).json()[0]
+            assert next((tmp_path / "scratch").glob("extractive-qa-*")) in Path(uploaded).parents
             assert asked["question"] and asked["citations" if asked["text"] else "related"]
             server.send_signal(signal.SIGINT)
             assert server.wait(20) == 0
@@ -139,3 +229,4 @@ def test_it_serves_the_corpus_until_ctrl_c(tmp_path: Path) -> None:
         finally:
             server.kill()
     assert [path.name for path in corpus.iterdir()] == ["strike.txt"]
+    assert not list((tmp_path / "scratch").glob("extractive-qa-*")), "nothing that was uploaded is left"

@@ -7,16 +7,21 @@ import gc
 import hashlib
 import re
 import socket
+import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from index import Anchor, Block, Document
+from index import Anchor, Block, Document, Entry, Hit, Index, IndexedPassage
 from qa import Alternative, Answer, BadQuery, Citation, Excerpt
+from tests.conftest import LetterEmbedder
 
 GRADIO_WARNINGS = [
     pytest.mark.filterwarnings(f"ignore:{message}:{category}")
@@ -80,9 +85,34 @@ class FakeIndex:
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._documents = {d.path: d for d in documents}
+        self.corpus = Path("/nowhere")
+        self.synced = datetime(2024, 3, 12, 9, 30, tzinfo=UTC)
 
-    def documents(self) -> list[SimpleNamespace]:
-        return [SimpleNamespace(path=d.path, title=d.title, date=d.date) for d in self._documents.values()]
+    def documents(self) -> list[Entry]:
+        return [Entry(d.path, d.sha256, d.title, d.date, len(d.blocks)) for d in self._documents.values()]
+
+    def unreadable(self) -> dict[str, str]:
+        return {"scans/<i>old</i>.pdf": "there is no text in it: a scan?"}
+
+    def search(self, query: str, k: int = 10, *, documents: Collection[str] | None = None) -> list[Hit]:
+        if not query.strip():
+            raise BadQuery("the query is empty: write a question or a few words")
+        return [
+            Hit(IndexedPassage(n, d, 0, d.blocks[1].start, d.blocks[1].end, d.title), 0.5, 1, None)
+            for n, d in enumerate(self._documents.values())
+            if documents is None or d.path in documents
+        ][:k]
+
+    def sync(self, folder: Path, *, progress: Any = None, wait: float = 60.0) -> None:
+        """Looks at three files, one of them new, and takes its time."""
+        for number in range(1, 4):
+            progress("reading", number, 3)
+            time.sleep(0.5)
+        new = document("news/new.txt", "A new headline\nA new thing happened.")
+        self._documents[new.path] = new
+
+    def __len__(self) -> int:
+        return sum(len(d.blocks) for d in self._documents.values())
 
     def document(self, path: str) -> Document:
         if path not in self._documents:
@@ -102,11 +132,20 @@ class FakePipeline:
             ]
         )
         self.histories: list[int] = []
+        self.searched: Collection[str] | None = None
         self.gate = threading.Event()
         self.gate.set()
 
-    def ask(self, question: str, *, k: int = 5, history: Sequence[Answer] = ()) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        history: Sequence[Answer] = (),
+        documents: Collection[str] | None = None,
+    ) -> Answer:
         self.gate.wait(20)
+        self.searched = documents
         self.histories.append(len(history))
         if len(question) > 2000:
             raise BadQuery(f"the question has {len(question):,} characters: at most 2,000 are read")
@@ -135,15 +174,34 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(pipeline: FakePipeline) -> Iterator[str]:
+def served(pipeline: FakePipeline, **settings: Any) -> Iterator[str]:
     """The address of a real server that asks `pipeline`; what Gradio leaves behind is collected at the end."""
-    from app.chat import build_chat, launch  # not at the top: the tests of HTML need no Gradio
+    from app.chat import build_chat  # not at the top: the tests of HTML need no Gradio
+    from app.server import launch
 
-    blocks = build_chat(pipeline, Path("tests/corpus"))
+    scratch = tempfile.TemporaryDirectory(prefix="uploads-")
+    blocks = build_chat(pipeline, Path("tests/corpus"), Path(scratch.name), Path(scratch.name) / "feedback.jsonl")
+    pipeline.uploads, pipeline.blocks = Path(scratch.name), blocks
     try:
-        yield launch(blocks, "127.0.0.1", free_port())
+        yield launch(blocks, pipeline, "127.0.0.1", free_port(), **settings)
     finally:
         blocks.close(verbose=False)
+        scratch.cleanup()
+        pipeline.blocks = None
         del blocks
         asyncio.set_event_loop(None)
         gc.collect()
+
+
+class OwnPipeline:
+    """What answers from added files: the first word "mill" in what the search finds for "What burned?"."""
+
+    def __init__(self, _: FakePipeline, index: Path) -> None:
+        self.index = Index(index, LetterEmbedder())
+
+    def ask(self, question: str, *, history: Sequence[Answer] = (), documents: Any = None) -> Answer:
+        hits = self.index.search(question, 3, documents=documents)
+        if question != "What burned?" or not hits:
+            return Answer(question, None, None, 0.0, ())
+        cited = replace(cite(1, hits[0].passage.document, "mill"), folder=str(self.index.corpus))
+        return Answer(question, "mill", cited.sentence, 0.9, (cited,))

@@ -18,7 +18,7 @@ HOME = {
     "sentence_transformers": {"index/embedder.py"},
     "faiss": {"index/vectors.py"},
     "tantivy": {"index/lexical.py"},
-    "gradio": {"app/chat.py"},
+    "gradio": {"app/chat.py", "app/corpus.py", "app/keep.py", "app/programs.py", "app/server.py"},
     "sqlite3": {"index/store.py", "index/index.py"},
 }
 
@@ -74,6 +74,7 @@ def test_what_is_exported_is_what_is_listed(package: str) -> None:
         ["qa", "--help"], ["qa", " "], ["qa", "Who?", "--corpus", "no-such-folder"], ["qa", "Who?", "--k", "0"],
         ["index", "--help"], ["index", "no-such-folder"], ["app", "--help"], ["app", "--corpus", "no-such-folder"],
         ["qa.evaluate", "--help"], ["qa.evaluate", "no-such-file"], ["qa.train", "--help"],
+        ["qa.verify", "--help"], ["qa.verify", "no-such-file"],
     ],
     ids=" ".join,
 )  # fmt: skip

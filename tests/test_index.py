@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,12 @@ def test_a_second_sync_of_the_same_files_does_nothing(index: Index, corpus: Path
     report = index.sync(corpus)
     assert (report.added, report.changed, report.removed, report.renamed, report.embedded) == ((), (), (), (), 0)
     assert index._store.generation == generation and letters.seen == []
+
+
+def test_an_index_says_when_it_was_last_brought_up_to_date(index: Index, corpus: Path) -> None:
+    assert index.synced is None
+    index.sync(corpus)
+    assert index.synced is not None and 0 <= (datetime.now(UTC) - index.synced).total_seconds() < 60
 
 
 def test_every_kind_of_change_gives_what_a_fresh_index_gives(

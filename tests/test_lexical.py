@@ -10,10 +10,13 @@ from index.errors import IndexProblem
 from index.lexical import LexicalIndex
 
 CONTENTS = [
-    (1, "The dam above Kestrel Valley was closed on Monday.", "Dam closed", "", None),
-    (2, "Ferries stayed in port as the strikes went on.", "Ferry strike", "", "2031-03-04"),
-    (3, "President Lukashenko spoke of the airport.", "A speech", "What happened?", None),
+    (1, 101, "The dam above Kestrel Valley was closed on Monday.", "Dam closed", "", None),
+    (2, 102, "Ferries stayed in port as the strikes went on.", "Ferry strike", "", "2031-03-04"),
+    (3, 102, "President Lukashenko spoke of the airport.", "A speech", "What happened?", None),
 ]
+
+
+WORDS = ["alpha", "beta", "gamma", "delta"]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def test_words_that_stand_nowhere_and_stop_words_find_nothing(index: LexicalInde
 
 def test_more_matching_words_rank_higher_and_ties_go_by_id() -> None:
     index = LexicalIndex.build(
-        [(9, "alpha beta", "", "", None), (4, "alpha gamma", "", "", None), (2, "alpha gamma", "", "", None)]
+        [(n, 1, text, "", "", None) for n, text in ((9, "alpha beta"), (4, "alpha gamma"), (2, "alpha gamma"))]
     )
     assert [number for number, _ in index.search("alpha beta", 3)] == [9, 2, 4]
 
@@ -59,6 +62,26 @@ def test_more_matching_words_rank_higher_and_ties_go_by_id() -> None:
 )
 def test_no_query_is_an_error(query: str) -> None:
     assert len(LexicalIndex.build(CONTENTS[:1]).search(query, 2)) <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.lists(st.sampled_from(WORDS), min_size=1, max_size=6)), max_size=25),
+    st.sets(st.integers(1, 7)),
+    st.lists(st.sampled_from([*WORDS, "alphaa", "nothing"]), min_size=1, max_size=3),
+)
+def test_among_some_documents_the_ranking_is_that_of_all_without_the_others(
+    texts: list[tuple[int, list[str]]], chosen: set[int], query: list[str]
+) -> None:
+    index = LexicalIndex.build([(n, d, " ".join(words), "", "", None) for n, (d, words) in enumerate(texts)])
+    full = [(n, s) for n, s in index.search(" ".join(query), 99) if texts[n][0] in chosen]
+    found = index.search(" ".join(query), 99, sorted(chosen))
+    assert dict(found) == pytest.approx(dict(full), rel=1e-5) and [n for n, _ in found] == [n for n, _ in full]
+
+
+def test_more_can_be_asked_for_than_there_is(index: LexicalIndex) -> None:
+    assert len(index.search("dam ferries airport", 10**15)) == 3
+    assert LexicalIndex.build([]).search("dam", 3) == []
 
 
 def test_an_index_comes_back_from_disk(tmp_path: Path, index: LexicalIndex) -> None:

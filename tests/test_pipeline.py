@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import qa
-from qa import BadCorpus, BadQuery, Pipeline
+from qa import BadCorpus, BadQuery, Pipeline, beside, together
 from qa.candidates import group, rank
 from tests.conftest import ROOT
 
@@ -137,3 +138,38 @@ def test_equal_answers_are_one_group_and_overlapping_ones_are_dropped(seeds: Pip
     assert len(texts) == len(set(texts))
     kept = sorted((c.start, c.end) for g in groups for c in g)
     assert all(a[1] <= b[0] for a, b in zip(kept, kept[1:], strict=False))
+
+
+@pytest.fixture(scope="module")
+def news(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    return Pipeline.open(ROOT / "tests" / "corpus", index=tmp_path_factory.mktemp("news-index"))
+
+
+def test_only_the_documents_that_are_named_are_searched(news: Pipeline) -> None:
+    question = "When was the dam built?"
+    chosen = {"01-quarry-dam-closed.txt", "02-dam-gate-fails.txt"}
+    answer = replace_threshold(news, 0.0).ask(question, documents=chosen)
+    cited = [*answer.citations, *(c for a in answer.alternatives for c in a.citations)]
+    assert cited and {c.document for c in cited} <= chosen and all(c.verify() for c in cited)
+    none = news.ask(question, documents=[])
+    assert none.text is None and none.related == ()
+
+
+def test_another_folder_is_asked_beside_the_corpus_with_the_same_models_while_it_grows(
+    news: Pipeline, tmp_path: Path
+) -> None:
+    folder = tmp_path / "added"
+    folder.mkdir()
+    (folder / "mill.txt").write_text("Mill burns down\n\nThe old mill at Ardal was built in 1874 by Ada Lindqvist.\n")
+    own = beside(news, tmp_path / "index")
+    own.index.sync(folder)
+    for number in range(200):
+        (folder / f"{number}.txt").write_text(f"Tides\n\nParagraph {number} tells of the tides and of nothing else.\n")
+    growing = threading.Thread(target=own.index.sync, args=[folder])
+    growing.start()
+    question, answers = "Who built the old mill at Ardal?", []
+    while growing.is_alive() or not answers:
+        answers.append(together([news.ask(question), own.ask(question)]))
+    growing.join()
+    assert {a.text for a in answers} == {"Ada Lindqvist"} and len(own.index.documents()) == 201
+    assert all(c.verify() and c.folder == str(folder) for a in answers for c in a.citations)

@@ -25,6 +25,11 @@ def test_plain_questions_and_conversations_are_read(tmp_path: Path) -> None:
     assert found[1][1].answers == ()
 
 
+def test_a_question_whose_right_answers_are_not_known_is_skipped(tmp_path: Path) -> None:
+    file = write(tmp_path / "q.jsonl", {"question": "Who?", "answers": None}, {"question": "Why?", "answers": []})
+    assert [turns[0].question for turns in read_questions(file)] == ["Why?"]
+
+
 def test_squad_json_is_read_with_its_unanswerable_questions(tmp_path: Path) -> None:
     qas = [
         {
@@ -54,6 +59,7 @@ def test_gzipped_squad_lines_are_read(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "no question"),
+        (b'{"question": "Who?", "answers": null}', "no question with known answers"),
         (b"not json", "line 1"),
         (b'{"question": "Who?", "answers": ["x"]}\n{"question": "Why?"}', "line 2: there is no 'answers'"),
         (b'{"question": "Who?", "answers": "Ann"}', "list of strings"),

@@ -28,6 +28,18 @@ def test_search_finds_what_brute_force_finds(n: int, k: int, seed: int) -> None:
     assert [s for _, s in found] == pytest.approx([s for s, _ in exact], abs=1e-4)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 2**32 - 1), st.data())
+def test_search_among_some_ids_finds_what_brute_force_finds(n: int, k: int, seed: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, query = unit(rng, n), unit(rng, 1)[0]
+    ids = rng.permutation(2**60 + np.arange(n)).astype(np.int64)
+    chosen = data.draw(st.sets(st.sampled_from([*ids.tolist(), 5, 6])))  # 5 and 6 are in no index
+    found = VectorIndex.build(ids, vectors).search(query, k, np.array(sorted(chosen), np.int64))
+    every = sorted(zip((vectors @ query).tolist(), ids.tolist(), strict=True), key=lambda p: (-p[0], p[1]))
+    assert [number for number, _ in found] == [number for _, number in every if number in chosen][:k]
+
+
 def test_equal_vectors_come_in_order_of_their_ids() -> None:
     index = VectorIndex.build(np.array([30, 10, 20]), np.ones((3, 4), np.float32))
     assert [number for number, _ in index.search(np.ones(4, np.float32), 3)] == [10, 20, 30]
