@@ -133,11 +133,11 @@ def test_everything_goes_by_keyboard(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("#document .page")).to_have_count(0)
     page.get_by_role("textbox", name="Your question").focus()
-    reached = set()
-    for _ in range(14):
+    wanted, reached = {"number BUTTON", "confidence SPAN", " SUMMARY"}, set()
+    for _ in range(40):  # more than the page has: closing the document may put the focus back once on the way
         page.keyboard.press("Shift+Tab")
         reached.add(page.evaluate(f"{FOCUSED}.className + ' ' + {FOCUSED}.tagName"))
-    assert {"number BUTTON", "confidence SPAN", " SUMMARY"} <= reached
+    assert wanted <= reached
 
 
 def test_no_answer_is_said(page: Page) -> None:
