@@ -26,7 +26,6 @@ from qa.windows import Windower
 if TYPE_CHECKING:
     import torch
 
-AVERAGE = 0.998
 CHECKPOINT_STEPS = 200
 DEV_QUESTIONS = 300
 
@@ -55,6 +54,7 @@ class Training:
         import torch
 
         from qa.reader import load_network
+        from qa.weights import Weights, pool_dropout
 
         self.options, self.dev, self.torch = options, dev, torch
         self.out: Path = options.out
@@ -67,17 +67,12 @@ class Training:
         self.examples = Examples(questions, self.windower, Recipe(options.window, options.negatives))
         if options.negatives:
             print(f"finding hard negatives for {len(questions):,} questions …", flush=True)
-            with self._precision():
+            with self._autocast():
                 self.examples.find_negatives(Embedder(options.encoder))
+        low = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
         self.network = load_network(Path(options.encoder), options.init, attention="eager").to(self.device)
-        for parameter in self.network.bert.embeddings.parameters():
-            parameter.requires_grad = False
-        self.trained = {n: p for n, p in self.network.named_parameters() if p.requires_grad}
-        self.average = {n: p.detach().clone() for n, p in self.trained.items()}
-        decayed = [p for p in self.trained.values() if p.ndim > 1]
-        others = [p for p in self.trained.values() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, fused=True)
+        pool_dropout(self.network, low, self.device)
+        self.weights = Weights(self.network, low, options.rate)
         self.steps_an_epoch = [len(self._batches(e)) for e in range(options.epochs)]
         self.steps = sum(self.steps_an_epoch)
         self.done = 0
@@ -105,7 +100,7 @@ class Training:
             if self.done % (CHECKPOINT_STEPS * 5) == 0 or self.done == self.steps:
                 self._score()
         self._checkpoint()
-        self._write(self.average, self.out / "model.safetensors")
+        self._write(self.weights.average, self.out / "model.safetensors")
         print(f"wrote {self.out / 'model.safetensors'}")
 
     def _step(self, batch: list[Example]) -> float:
@@ -115,24 +110,17 @@ class Training:
         from qa.reader import padded
 
         ids, types, mask = (t.to(self.device) for t in padded([e.window for e in batch]))
-        with self._precision():
-            out = self.network(input_ids=ids, token_type_ids=types, attention_mask=mask)
+        out = self.network(input_ids=ids, token_type_ids=types, attention_mask=mask)
         gold = torch.tensor([[e.start, e.end] for e in batch], device=self.device)
         allowed = self._allowed(batch, ids.shape[1])
         loss = sum(
             torch.nn.functional.cross_entropy(logits.float().masked_fill(~allowed, -1e4), gold[:, i])
             for i, logits in enumerate((out.start_logits, out.end_logits))
         )
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.options.rate * _schedule(self.done / self.steps)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(list(self.trained.values()), 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        rate = self.options.rate * _schedule(self.done / self.steps)
         self.done += 1
-        keep = min(AVERAGE, self.done / (self.done + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), list(self.trained.values()), 1 - keep)
+        self.weights.step(rate, self.done)
         return float(loss.item())
 
     def _allowed(self, batch: list[Example], width: int) -> torch.Tensor:
@@ -166,7 +154,7 @@ class Training:
                 yield from self._batches(epoch)[self.done - passed :]
             passed += steps
 
-    def _precision(self) -> AbstractContextManager[Any]:
+    def _autocast(self) -> AbstractContextManager[Any]:
         if self.options.precision == "bfloat16":
             return self.torch.autocast(self.device, dtype=self.torch.bfloat16)
         return nullcontext()
@@ -175,12 +163,10 @@ class Training:
         """Print EM and F1 of the averaged weights on the first questions of each dev file, gold passage given."""
         from qa.reader import Reader, ReadPassage
 
-        now = {n: p.detach().clone() for n, p in self.trained.items()}
-        self._load(self.average)
+        self.weights.show(self.weights.average)
         reader = Reader(self.network.eval(), self.windower)
         for name, questions in self.dev.items():
-            with self._precision():
-                read = reader.read_pairs([(q.question, ReadPassage(q.title, q.context or "")) for q in questions])
+            read = reader.read_pairs([(q.question, ReadPassage(q.title, q.context or "")) for q in questions])
             scores = []
             for q, spans in zip(questions, read, strict=True):
                 if q.answers:
@@ -191,22 +177,13 @@ class Training:
             print(f"  {name}: EM {em:.3f}  F1 {overlap:.3f}  ({len(scores)} questions)", flush=True)
             with (self.out / "scores.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
-        self._load(now)
-
-    def _load(self, weights: dict[str, torch.Tensor]) -> None:
-        with self.torch.no_grad():
-            for name, parameter in self.trained.items():
-                parameter.copy_(weights[name])
+        self.weights.show(self.weights.trained)
 
     def _checkpoint(self) -> None:
         from safetensors.torch import save_file
 
-        state = self.optimiser.state_dict()["state"]
-        tensors = {f"weights/{n}": p.detach().cpu().contiguous() for n, p in self.trained.items()}
-        tensors |= {f"average/{n}": p.cpu().contiguous() for n, p in self.average.items()}
-        tensors |= {f"adam/{i}/{n}": t.cpu() for i, s in state.items() for n, t in s.items()}
         path = self.out / "checkpoint.safetensors"
-        save_file(tensors, f"{path}.tmp", metadata={"done": str(self.done), "run": self._run()})
+        save_file(self.weights.state(), f"{path}.tmp", metadata={"done": str(self.done), "run": self._run()})
         os.replace(f"{path}.tmp", path)
 
     def _resume(self) -> None:
@@ -220,20 +197,13 @@ class Training:
                 raise BadInput(f"{path} is of another run ({file.metadata()['run']}): give another --out or remove it")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             self.done = int(file.metadata()["done"])
-        self._load({n: tensors[f"weights/{n}"] for n in self.trained})
-        self.average = {n: tensors[f"average/{n}"].to(self.device) for n in self.trained}
-        state = self.optimiser.state_dict()
-        for name, tensor in tensors.items():
-            if name.startswith("adam/"):
-                _, number, part = name.split("/")
-                state["state"].setdefault(int(number), {})[part] = tensor
-        self.optimiser.load_state_dict(state)
+        self.weights.restore(tensors)
 
     def _run(self) -> str:
         """What must be the same for a checkpoint to be gone on from."""
         o = self.options
         return json.dumps(
-            [len(self.examples.questions), o.seed, o.epochs, o.rate, o.batch_tokens, o.window, o.negatives]
+            [len(self.examples.questions), o.seed, o.epochs, o.rate, o.batch_tokens, o.window, o.negatives, o.precision]
         )
 
     def _write(self, weights: dict[str, torch.Tensor], path: Path) -> None:
