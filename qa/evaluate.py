@@ -35,13 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
             index.embedder.embed(["warm"])  # loading the encoder is no part of the indexing that is measured
             synced = index.sync(corpus, progress=progress)
             pipeline = Pipeline.open(corpus, index=place, threshold=options.threshold)
-            outcomes = ask_all(asked, pipeline, k=options.k, progress=progress)
+            outcomes = ask_all(asked, pipeline, k=options.k, history=options.history, progress=progress)
             figures = figures_of(outcomes, synced, null_margin=pipeline.confidence.null_margin)
             if options.report:
                 from qa.report import report  # it draws with matplotlib, which nothing else needs
 
                 curve = [
-                    (k, outcomes if k == options.k else ask_all(asked, pipeline, k=k, progress=progress))
+                    (k, outcomes if k == options.k else ask_all(asked, pipeline, k=k, history=options.history))
                     for k in options.curve
                 ]
                 parts = (options.questions.name, outcomes, figures, pipeline.index, pipeline.confidence)
@@ -118,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (default: made anew, removed)")
     parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")
     parser.add_argument("--threshold", type=float, help="confidence below which no answer is given; 0 always answers")
+    parser.add_argument(
+        "--without-history", dest="history", action="store_false", help="ask every turn of a conversation by itself"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures there")
     parser.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with plots and every miss there")
     parser.add_argument(

@@ -57,18 +57,24 @@ class Outcome:
 
 
 def ask_all(
-    conversations: Sequence[Conversation], pipeline: Pipeline, *, k: int = PASSAGES, progress: Progress | None = None
+    conversations: Sequence[Conversation],
+    pipeline: Pipeline,
+    *,
+    k: int = PASSAGES,
+    history: bool = True,
+    progress: Progress | None = None,
 ) -> list[Outcome]:
-    """Ask every question, the turns of a conversation one after another."""
+    """Ask every question, the turns of a conversation in turn; without `history`, each as if it were the first."""
     outcomes: list[Outcome] = []
     total = sum(len(turns) for turns in conversations)
     for turns in conversations:
-        history: list[Answer] = []
+        before: list[Answer] = []
         for question in turns:
             started = time.perf_counter()
-            examination = pipeline.examine(question.question, k=k, history=history)
+            examination = pipeline.examine(question.question, k=k, history=before)
             seconds = time.perf_counter() - started
-            history.append(examination.answer)
+            if history:
+                before.append(examination.answer)
             ranks = [i for i, hit in enumerate(examination.hits[:RETRIEVED], 1) if holds(hit, question)]
             gold_text, gold_margin = _read_gold(question, pipeline)
             outcomes.append(Outcome(question, examination, min(ranks, default=None), gold_text, gold_margin, seconds))

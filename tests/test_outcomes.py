@@ -11,8 +11,8 @@ from index import Anchor, Document, Hit, IndexedPassage, SyncReport
 from index.documents import Block
 from qa import Answer, Citation, Excerpt
 from qa.candidates import Candidate
-from qa.outcomes import Outcome, figures_of, holds
-from qa.pipeline import Examination
+from qa.outcomes import Outcome, ask_all, figures_of, holds
+from qa.pipeline import Examination, Pipeline
 from qa.questions import Question
 
 TEXT = "Ilse Brandt found cracks on Monday."
@@ -87,3 +87,11 @@ def test_a_gold_passage_is_of_the_right_document_and_holds_an_answer() -> None:
     assert holds(HIT, Question("?", GOLD, "dam.txt")) and holds(HIT, Question("?", GOLD))
     assert not holds(HIT, Question("?", GOLD, "other.txt")) and not holds(HIT, Question("?", ("Jon",), "dam.txt"))
     assert Path(HIT.passage.document.path).name == "dam.txt"
+
+
+def test_without_history_every_turn_is_asked_by_itself(seeds: Pipeline) -> None:
+    turns = (Question("Which airports did Lukashenko say had been seized?", ("Almaty",)), Question("Who said so?", ()))
+    with_it = ask_all([turns], seeds)
+    without = ask_all([turns], seeds, history=False)
+    assert with_it[1].examination.question != "Who said so?" and "airports" in with_it[1].examination.question
+    assert without[1].examination.question == "Who said so?"
