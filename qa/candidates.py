@@ -12,6 +12,7 @@ from qa.shape import enumeration, near_copy
 from qa.surroundings import block_of, sentence_of
 
 RETRIEVAL_WEIGHT = 5.0
+_PRONOUNS = frozenset("i you he she it we they me him her us them this that these those himself herself itself".split())
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,14 @@ class Candidate:
 def rank(readings: Sequence[Reading]) -> list[Candidate]:
     """All candidates, best first; the same range read twice keeps its better score.
 
-    Spans that cross paragraphs, or stand in a line that only links elsewhere, are no answers.
+    Spans that cross paragraphs, stand in a line that only links elsewhere, or are a mere pronoun, are no answers.
     """
     best: dict[tuple[str, int, int], Candidate] = {}
     for reading in readings:
         document = reading.hit.passage.document
         for span in reading.spans:
             block = block_of(document, span.start, span.end)
-            if block is None or block.kind == "aside":
+            if block is None or block.kind == "aside" or document.text[span.start : span.end].lower() in _PRONOUNS:
                 continue
             candidate = Candidate(document, block, span.start, span.end, span.margin, reading.hit)
             key = (document.path, span.start, span.end)

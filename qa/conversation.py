@@ -41,8 +41,8 @@ _POINTING = re.compile(
 _NAME = re.compile(r"\b[A-Z][\w'’\-]*(?:\s+(?:(?:of|de|van|von|al)\s+)?[A-Z][\w'’\-]*)*")
 _STOP = frozenset(
     """a an the and or of to in on at for from by with about as is are was were be been being do does did have has had
-    will would can could should may might not no so that this it its he she they him his her their there then who whom
-    whose what which when where why how many much long said say says""".split()
+    i we you will would can could should may might not no so that this it its he she they him his her their there then
+    who whom whose what which when where why how many much long said say says""".split()
 )
 
 
@@ -59,8 +59,9 @@ def complete(question: str, history: Sequence[Answer]) -> str | None:
     person = _PERSON.search(plain)
     if person is not None:
         name = _person(last, asked)
-        return None if name is None else _PERSON.sub(lambda m: _replacement(m, plain, name), plain)
-    if _POINTING.search(plain) or len(_own_words(plain)) <= SHORT:
+        if name is not None:
+            return _PERSON.sub(lambda m: _replacement(m, plain, name), plain)
+    if person is not None or _POINTING.search(plain) or len(_own_words(plain)) <= SHORT:
         lacking = [
             w
             for w in _words_of(f"{asked} {last.text or ''}")

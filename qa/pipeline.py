@@ -20,6 +20,9 @@ from qa.surroundings import reading_range, sentence_before, sentence_of, shown_r
 PASSAGES = 5
 LONGEST_QUESTION = 2000
 ALTERNATIVES = 3
+RETRIEVED = 10
+FOLLOW_UP_DEPTH = 50
+CITED_BONUS = 0.2
 
 
 @dataclass(frozen=True)
@@ -124,16 +127,25 @@ class Pipeline:
         if k < 1:
             raise BadQuery(f"k is {k}: it must be at least 1")
         question = question.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
-        raw = self._examine(question, question, k, documents)
         completed = complete(question, history)
         if completed is None or len(completed) > LONGEST_QUESTION:
-            return raw
-        whole = self._examine(question, completed, k, documents)
+            return self._examine(question, question, k, documents)
+        cited = {c.document for c in history[-1].citations or history[-1].related[:1]}
+        raw = self._examine(question, question, k, documents, cited)
+        whole = self._examine(question, completed, k, documents, cited)
         return whole if whole.answer.confidence >= raw.answer.confidence else raw
 
-    def _examine(self, question: str, searched: str, k: int, documents: Collection[str] | None) -> Examination:
-        """Answer `question`, searching and reading for `searched`, which is what it is understood as."""
-        hits = self.index.search(searched, max(k, 10), documents=documents)
+    def _examine(
+        self, question: str, searched: str, k: int, documents: Collection[str] | None, cited: Collection[str] = ()
+    ) -> Examination:
+        """Answer `question`, searching and reading for `searched`, which is what it is understood as.
+
+        A follow-up is more likely to be about the documents `cited` before: their passages rank higher.
+        """
+        hits = self.index.search(searched, FOLLOW_UP_DEPTH if cited else max(k, RETRIEVED), documents=documents)
+        if cited:
+            hits = [replace(h, score=h.score + CITED_BONUS) if h.passage.document.path in cited else h for h in hits]
+            hits = sorted(hits, key=lambda h: -h.score)[: max(k, RETRIEVED)]
         readings = self._read(searched, hits[:k])
         candidates = rank(readings)
         groups = group(joined(candidates) if asks_for_list(searched) else candidates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -153,6 +154,27 @@ def test_only_the_documents_that_are_named_are_searched(news: Pipeline) -> None:
     assert cited and {c.document for c in cited} <= chosen and all(c.verify() for c in cited)
     none = news.ask(question, documents=[])
     assert none.text is None and none.related == ()
+
+
+def test_a_follow_up_looks_first_into_the_document_that_was_cited(news: Pipeline) -> None:
+    first = news.ask("Who closed the dam in Kestrel Valley?", documents=["01-quarry-dam-closed.txt"])
+    cited = {c.document for c in first.citations or first.related}
+    assert cited == {"01-quarry-dam-closed.txt"}
+    alone, after = news.examine("What did he say?"), news.examine("What did he say?", history=[first])
+    place = [[h.passage.document.path in cited for h in e.hits].count(True) for e in (alone, after)]
+    assert place[1] > place[0]
+    assert [h.score for h in after.hits] == sorted((h.score for h in after.hits), reverse=True)
+
+
+def test_a_mere_pronoun_is_no_answer(seeds: Pipeline) -> None:
+    examined = seeds.examine("Who said that airports were seized?")
+    texts = {c.text.lower() for c in rank(examined.readings)}
+    assert texts and not texts & {"he", "they", "it", "that"}
+    reading = examined.readings[0]
+    text = reading.hit.passage.document.text
+    at = next(m.start() for m in re.finditer(r"\bhe\b", text))
+    span = replace(reading.spans[0], start=at, end=at + 2, score=99.0)
+    assert all(c.text != "he" for c in rank([replace(reading, spans=(span, *reading.spans))]))
 
 
 def test_another_folder_is_asked_beside_the_corpus_with_the_same_models_while_it_grows(
