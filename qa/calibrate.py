@@ -1,7 +1,9 @@
 """Fits the confidence to questions whose answers are known: `python -m qa.calibrate QUESTIONS...`.
 
 Each file of SQuAD-shaped questions becomes a corpus of its contexts, of which a share is left out: questions on those,
-questions of the other files and the files' own unanswerable ones are what the documents do not answer.
+questions of the other files and the files' own unanswerable ones are what the documents do not answer. A probability
+holds for a certain mixture of questions, so the mixture is stated: `--answerable` says which share of what people ask
+the documents answer, and questions of the other kind are left out at random until it does.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from qa.pipeline import PASSAGES, Pipeline
 from qa.questions import Conversation, read_questions
 
 THRESHOLD = 0.5
+ANSWERABLE = 2 / 3
 LEFT_OUT = 0.25
 FOREIGN = 0.1
 FOLDS = 5
@@ -53,14 +56,15 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress:
             records = collect(files, k=options.k, seed=options.seed, progress=progress)
+        asked = balanced(records, options.answerable, seed=options.seed)
     except QAError as error:
         print(f"qa.calibrate: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    figures = cross_validated(records, options.features, seed=options.seed)
+    figures = cross_validated(asked, options.features, seed=options.seed)
     print("\n".join(f"{name:<32}{value:>10.3f}" for name, value in figures.items()))
-    fit(records, options.features).save(options.out)
+    replace(fit(asked, options.features), null_margin=best_null_margin(records)).save(options.out)
     if options.records:
         options.records.write_text(json.dumps([vars(r) for r in records]), encoding="utf-8")
     print(f"wrote {options.out}")
@@ -88,6 +92,26 @@ def collect(
     return records
 
 
+def balanced(records: Sequence[Record], answerable: float, *, seed: int = 1) -> list[Record]:
+    """As many of the records, at random, as hold a share of `answerable` (0 to 1) answerable ones.
+
+    Raises:
+        BadInput: if the share is no share, or cannot be had from these records.
+    """
+    if not 0 < answerable < 1:
+        raise BadInput(f"--answerable is {answerable}: it must lie between 0 and 1")
+    kinds = [[r for r in records if r.answerable is kind] for kind in (True, False)]
+    if not all(kinds):
+        raise BadInput("a fit needs questions that the documents answer and questions that they do not")
+    total = min(len(kinds[0]) / answerable, len(kinds[1]) / (1 - answerable))
+    rng = random.Random(seed)
+    return [
+        r
+        for kind, share in zip(kinds, (answerable, 1 - answerable), strict=True)
+        for r in rng.sample(kind, round(total * share))
+    ]
+
+
 def fit(records: Sequence[Record], names: Sequence[str] = FEATURES) -> Confidence:
     """Logistic regression of "the best span is right" on the named features, and the best null margin.
 
@@ -101,7 +125,7 @@ def fit(records: Sequence[Record], names: Sequence[str] = FEATURES) -> Confidenc
         raise BadInput(f"{right.sum()} of {len(right)} best spans are right: a fit needs both kinds")
     model = LogisticRegression(C=10.0, max_iter=1000).fit(_matrix(records, names), right)
     coefficients = {name: round(float(c), 4) for name, c in zip(names, model.coef_[0], strict=True)}
-    return Confidence(coefficients, round(float(model.intercept_[0]), 4), THRESHOLD, _best_null_margin(records))
+    return Confidence(coefficients, round(float(model.intercept_[0]), 4), THRESHOLD, best_null_margin(records))
 
 
 def cross_validated(records: Sequence[Record], names: Sequence[str] = FEATURES, *, seed: int = 1) -> dict[str, float]:
@@ -134,8 +158,8 @@ def _matrix(records: Sequence[Record], names: Sequence[str]) -> NDArray[np.float
     return np.array([[r.features[name] for name in names] for r in records])
 
 
-def _best_null_margin(records: Sequence[Record]) -> float:
-    """The margin below which saying nothing gives the best F1 on gold passages; 0 where every one has an answer."""
+def best_null_margin(records: Sequence[Record]) -> float:
+    """The reader's margin below which saying nothing gives the best F1 on gold passages; 0 where all have an answer."""
     alone = [(*r.alone, r.answerable) for r in records if r.alone is not None]
     if all(answerable for _, _, answerable in alone):
         return 0.0
@@ -160,6 +184,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=CONFIDENCE, help=f"default: {CONFIDENCE.name} beside the weights")
     parser.add_argument("--k", type=int, default=PASSAGES, help="how many passages are read")
     parser.add_argument("--features", nargs="+", choices=FEATURES, default=list(FEATURES), metavar="NAME")
+    parser.add_argument(
+        "--answerable",
+        type=float,
+        default=ANSWERABLE,
+        help="share that the documents answer (default: 2/3)",
+    )
     parser.add_argument("--records", type=Path, metavar="FILE", help="write the features of every question there")
     parser.add_argument("--seed", type=int, default=1)
     return parser

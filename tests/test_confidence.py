@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qa import BadInput
-from qa.calibrate import Record, cross_validated, fit
+from qa.calibrate import Record, balanced, cross_validated, fit
 from qa.confidence import FEATURES, Confidence
 
 
@@ -46,6 +46,18 @@ def test_cross_validated_figures_of_honest_data_are_calibrated() -> None:
 def test_one_kind_of_outcome_alone_cannot_be_fitted() -> None:
     with pytest.raises(BadInput, match="needs both kinds"):
         fit([record(1.0, True)] * 5, ["margin"])
+
+
+def test_the_mixture_has_the_stated_share_of_answerable_questions() -> None:
+    records = [record(1.0, True)] * 300 + [record(0.0, False, answerable=False)] * 300
+    for share in (0.25, 0.5, 0.8):
+        kept = balanced(records, share)
+        assert sum(r.answerable for r in kept) / len(kept) == pytest.approx(share, abs=0.01)
+        assert max(sum(r.answerable for r in kept), sum(not r.answerable for r in kept)) == 300
+    with pytest.raises(BadInput, match=r"1\.5"):
+        balanced(records, 1.5)
+    with pytest.raises(BadInput, match="do not"):
+        balanced(records[:300], 0.5)
 
 
 def test_the_null_margin_divides_answerable_from_not() -> None:
