@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import Embedder
+from qa.altered import altered
 from qa.metrics import normalise
 from qa.questions import Question
 from qa.windows import Tokens, Window, Windower
@@ -32,6 +33,7 @@ class Recipe:
     joined, joined_short: share of passages (of those under `SHORT_TOKENS`) read among others of the same title.
     short: share of the questions on short passages that an epoch uses; many of them ask about one sentence.
     titled: share of windows that begin with the title.
+    altered: share of answered questions also altered so that the passage does not answer them.
     """
 
     window: int = 256
@@ -40,6 +42,7 @@ class Recipe:
     joined_short: float = 0.35
     short: float = 0.5
     titled: float = 0.8
+    altered: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Examples:
         self.neighbours: dict[str, list[int]] = defaultdict(list)
         for c in range(len(self.contexts)):
             self.neighbours[self.title_of[c]].append(c)
+        self.altered = self._altered() if recipe.altered else {}
         self.negatives: NDArray[np.int64] = np.empty((len(questions), 0), dtype=np.int64)
 
     def find_negatives(self, embedder: Embedder) -> None:
@@ -99,16 +103,28 @@ class Examples:
             if rng.random() < self.recipe.negative and self.negatives.shape[1]:
                 against = [c for c in self.negatives[i].tolist() if c >= 0]
                 if against:
-                    examples.append(self._negative(i, rng.choice(against), rng))
+                    examples.append(self._negative(self.question_tokens[i], rng.choice(against), rng))
+            if i in self.altered and rng.random() < self.recipe.altered:
+                examples.append(self._negative(self.altered[i], self.context_of[i], rng))
         rng.shuffle(examples)
         return examples
+
+    def _altered(self) -> dict[int, Tokens]:
+        rng = random.Random("altered")
+        texts = {}
+        for i, (q, c) in enumerate(zip(self.questions, self.context_of, strict=True)):
+            near = rng.sample(self.neighbours[self.title_of[c]], min(2, len(self.neighbours[self.title_of[c]])))
+            text = altered(q.question, q.answers, [self.contexts[n] for n in (c, *near)], rng) if q.answers else None
+            if text is not None:
+                texts[i] = text
+        return dict(zip(texts, self.windower.tokens(list(texts.values())), strict=True))
 
     def _example(self, i: int, rng: random.Random) -> Example:
         own = self.context_of[i]
         parts = [self.tokens[own].ids]
         share = self.recipe.joined_short if len(parts[0]) < SHORT_TOKENS else self.recipe.joined
         before = 0
-        head, of_question = self._head(i, own, rng)
+        head, of_question = self._head(self.question_tokens[i], own, rng)
         room = self.recipe.window - len(head) - 1
         if rng.random() < share:
             wanted = rng.randint(min(len(parts[0]), room), room)
@@ -132,17 +148,15 @@ class Examples:
         shift = len(head) - first
         return Example(self.windower.cut(head, of_question, passage, first, room), a + shift, b + shift)
 
-    def _negative(self, i: int, context: int, rng: random.Random) -> Example:
-        head, of_question = self._head(i, context, rng)
+    def _negative(self, question: Tokens, context: int, rng: random.Random) -> Example:
+        head, of_question = self._head(question, context, rng)
         room = self.recipe.window - len(head) - 1
         first = rng.randint(0, max(0, len(self.tokens[context].ids) - room))
         return Example(self.windower.cut(head, of_question, self.tokens[context], first, room), 0, 0)
 
-    def _head(self, i: int, context: int, rng: random.Random) -> tuple[list[int], int]:
+    def _head(self, question: Tokens, context: int, rng: random.Random) -> tuple[list[int], int]:
         titled = rng.random() < self.recipe.titled
-        return self.windower.head(
-            self.question_tokens[i], self.title_tokens[self.title_of[context]] if titled else None
-        )
+        return self.windower.head(question, self.title_tokens[self.title_of[context]] if titled else None)
 
 
 def _token_spans(question: Question, tokens: Tokens) -> list[tuple[int, int]]:

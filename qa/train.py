@@ -64,7 +64,9 @@ class Training:
             torch.set_num_threads(options.threads)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.windower = Windower.open(Path(options.encoder))
-        self.examples = Examples(questions, self.windower, Recipe(options.window, options.negatives))
+        self.examples = Examples(
+            questions, self.windower, Recipe(options.window, options.negatives, altered=options.altered)
+        )
         if options.negatives:
             print(f"finding hard negatives for {len(questions):,} questions …", flush=True)
             with self._autocast():
@@ -203,7 +205,8 @@ class Training:
         """What must be the same for a checkpoint to be gone on from."""
         o = self.options
         return json.dumps(
-            [len(self.examples.questions), o.seed, o.epochs, o.rate, o.batch_tokens, o.window, o.negatives, o.precision]
+            [len(self.examples.questions), o.seed, o.epochs, o.rate, o.batch_tokens, o.window, o.negatives, o.altered]
+            + [o.precision]
         )
 
     def _write(self, weights: dict[str, torch.Tensor], path: Path) -> None:
@@ -238,6 +241,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--window", type=int, default=256, help="longest window, in tokens")
     parser.add_argument("--negatives", type=float, default=0.25, help="hard negatives a question and epoch")
+    parser.add_argument(
+        "--altered", type=float, default=0.0, help="altered questions, without answer, a question and epoch"
+    )
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, help="processor threads (default: all)")
     parser.add_argument("--seed", type=int, default=1)

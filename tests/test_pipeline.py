@@ -96,14 +96,14 @@ def test_strange_questions_get_an_answer_or_none(seeds: Pipeline, question: str)
 def test_a_document_that_changes_after_indexing_makes_its_citations_stale(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     shutil.copytree(ROOT / "seeds", corpus)
-    pipeline = Pipeline.open(corpus, index=tmp_path / "index")
+    pipeline = Pipeline.open(corpus, index=tmp_path / "index", threshold=0.0)
     question = "Who asked the CSTO for help?"
     assert not any(c.stale for c in pipeline.ask(question).citations)
     path = next(corpus.glob("*.txt"))
     path.write_text("Another headline\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
     answer = pipeline.ask(question)
     assert answer.citations and all(c.stale and not c.verify() for c in answer.citations)
-    again = Pipeline.open(corpus, index=tmp_path / "index").ask(question)
+    again = Pipeline.open(corpus, index=tmp_path / "index", threshold=0.0).ask(question)
     assert again.citations and not any(c.stale or not c.verify() for c in again.citations)
 
 
