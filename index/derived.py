@@ -34,14 +34,21 @@ def write(store: Store, folder: Path) -> dict[str, str]:
 
     Returns:
         the manifest's values that name and prove them.
+
+    Raises:
+        IndexProblem: if they cannot be written.
     """
     name = f"{store.generation:08d}-{os.urandom(4).hex()}"
     place = folder / name
-    place.mkdir(parents=True)
-    VectorIndex.build(*store.vectors()).save(place / "vectors.faiss")
-    LexicalIndex.build(store.contents(), place / "lexical")
-    _flush(place)
-    return {"derived": name, "derived_sha256": _sha256(place)}
+    try:
+        place.mkdir(parents=True)
+        VectorIndex.build(*store.vectors()).save(place / "vectors.faiss")
+        LexicalIndex.build(store.contents(), place / "lexical")
+        _flush(place)
+        return {"derived": name, "derived_sha256": _sha256(place)}
+    except (OSError, RuntimeError, ValueError) as error:  # all that FAISS and tantivy raise
+        shutil.rmtree(place, ignore_errors=True)  # where the disk is full, it is to be less so
+        raise IndexProblem(f"{place} cannot be written ({error}): check the disk and the permissions") from error
 
 
 def load(store: Store, folder: Path) -> Derived:

@@ -12,13 +12,14 @@ import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from index.blocks import Block, Content, Kind, has_words, one_line
+from index.bounded import read_bounded
 from index.dates import date_in
 from index.errors import BadCorpus, UnreadableDocument
 from index.markdown import read_markdown
@@ -28,8 +29,8 @@ from index.web import read_web
 from index.word import read_word
 
 __all__ = [
-    "MAX_BYTES", "SUFFIXES", "Anchor", "Block", "Document", "Kind", "UnreadableDocument", "find_documents", "parse",
-    "read_document",
+    "MAX_BYTES", "SUFFIXES", "Anchor", "Block", "Document", "Kind", "UnreadableDocument", "content_of", "file_sha256",
+    "find_documents", "parse", "read_document",
 ]  # fmt: skip
 
 MAX_BYTES = 50_000_000
@@ -107,12 +108,23 @@ def read_document(path: Path, root: Path) -> Document:
         UnreadableDocument: whatever is wrong with it, in words for people.
     """
     relative = _relative(path, root)
-    data = _read_bytes(path)
-    return parse(data, relative)
+    return parse(_read_bytes(path), relative, content=_content)
 
 
-def parse(data: bytes, path: str) -> Document:
+def file_sha256(path: Path, root: Path) -> str:
+    """The hash of the file at `path`, as `read_document` would find it, without reading what is in it.
+
+    Raises:
+        UnreadableDocument: as `read_document` does where the file itself is at fault.
+    """
+    _relative(path, root)
+    return sha256(_read_bytes(path)).hexdigest()
+
+
+def parse(data: bytes, path: str, *, content: Callable[[bytes, str], Content] | None = None) -> Document:
     """The document that the bytes `data` of the file named `path` (relative, forward slashes) are.
+
+    `content` reads the bytes of a file with the given suffix; by default this process does, without bounds.
 
     Raises:
         UnreadableDocument: it can't be read, or there are no words in it.
@@ -123,17 +135,17 @@ def parse(data: bytes, path: str) -> Document:
         raise UnreadableDocument(f"its suffix is none of {', '.join(sorted(SUFFIXES))}")
     if not data.strip():
         raise UnreadableDocument("it is empty")
-    content = _content(data, suffix)
-    if not has_words(content.text):
+    found = (content or content_of)(data, suffix)
+    if not has_words(found.text):
         extracted = suffix not in TEXT_SUFFIXES
         raise UnreadableDocument("there is no text in it: a scan?" if extracted else "there are no words in it")
     return Document(
         path=path,
         sha256=sha256(data).hexdigest(),
-        title=content.title or _readable(name.stem),
-        date=date_in(name.stem) or content.date,
-        text=content.text,
-        blocks=content.blocks,
+        title=found.title or _readable(name.stem),
+        date=date_in(name.stem) or found.date,
+        text=found.text,
+        blocks=found.blocks,
     )
 
 
@@ -221,6 +233,16 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _content(data: bytes, suffix: str) -> Content:
+    """What is in a file; plain text is read here, in a time that grows with its length, all else within bounds."""
+    return content_of(data, suffix) if suffix in (".txt", ".text") else read_bounded(data, suffix)
+
+
+def content_of(data: bytes, suffix: str) -> Content:
+    """What is in the bytes of a file with that suffix.
+
+    Raises:
+        UnreadableDocument: it can't be read.
+    """
     if suffix in (".html", ".htm"):
         return read_web(data)
     if suffix == ".pdf":

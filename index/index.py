@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,12 +18,14 @@ from numpy.typing import NDArray
 from index import derived
 from index.documents import Document
 from index.embedder import Embedder
-from index.errors import BadQuery, Busy, WrongEmbedder
+from index.errors import BadQuery, WrongEmbedder
 from index.fusion import fuse
+from index.lock import only_writer
 from index.store import Entry, IndexedPassage, Store
-from index.sync import Progress, SyncReport, embed_new, find_changes
+from index.sync import RECIPE, Progress, SyncReport, embed_new, find_changes
 
 DEPTH = 50
+LONGEST_QUERY = 10_000
 WAIT_SECONDS = 60.0
 
 
@@ -62,12 +63,7 @@ class Index:
         self._lock = threading.RLock()
         self._derived: derived.Derived | None = None
         self._document = lru_cache(maxsize=256)(self._read_document)
-        made_with = self._store.manifest("embedder")
-        if made_with is not None and made_with != f"{embedder.label} {embedder.fingerprint}":
-            raise WrongEmbedder(
-                f"the index in {folder} was made with the encoder {made_with}, not {embedder.label} "
-                f"{embedder.fingerprint}: open it with that one, or make it again: `python -m index FOLDER --rebuild`"
-            )
+        self._check_embedder(self._store)
 
     @classmethod
     def open(cls, folder: Path, *, encoder: str | None = None) -> Index:
@@ -79,7 +75,14 @@ class Index:
         with self._lock:
             self._store.close()
 
-    def sync(self, corpus: Path, *, progress: Progress | None = None, wait: float = WAIT_SECONDS) -> SyncReport:
+    def sync(
+        self,
+        corpus: Path,
+        *,
+        progress: Progress | None = None,
+        wait: float = WAIT_SECONDS,
+        among: Callable[[str], bool] | None = None,
+    ) -> SyncReport:
         """Bring the index up to date with the files in `corpus`; the folder itself is never written to.
 
         Nothing is seen of it by a search before it is done. A sync that was stopped at any moment loses at most the
@@ -89,6 +92,7 @@ class Index:
             corpus: the folder of documents.
             progress: is told how far it is.
             wait: seconds to wait for another process that is syncing the same index.
+            among: says of a document's path whether it belongs into this index; by default all do.
 
         Raises:
             BadCorpus: if `corpus` is no folder.
@@ -96,8 +100,12 @@ class Index:
         """
         started = time.monotonic()
         # A connection of its own, so that searches in other threads go on meanwhile.
-        with self._only_writer(wait), closing(Store(self.folder / "store.sqlite")) as store:
-            changes = find_changes(store, corpus, progress)
+        with only_writer(self.folder, wait), closing(Store(self.folder / "store.sqlite")) as store:
+            self._check_embedder(store)
+            if store.manifest("embedder") is None:  # before the first vector is kept
+                with store.transaction():
+                    store.set_manifest(embedder=self._embedder)
+            changes = find_changes(store, corpus, progress, among)
             passages, embedded = embed_new(store, self.embedder, changes.documents, progress)
             before = store.manifest("derived")
             with store.transaction():
@@ -108,7 +116,7 @@ class Index:
                 store.set_unreadable(changes.unreadable)
                 store.set_manifest(
                     corpus=str(corpus.resolve()),
-                    embedder=f"{self.embedder.label} {self.embedder.fingerprint}",
+                    recipe=RECIPE,
                     synced=datetime.now(UTC).isoformat(timespec="seconds"),
                 )
                 if changes.documents or changes.gone or not derived.sound(store, self._derived_folder):
@@ -135,16 +143,16 @@ class Index:
         Given `documents`, only those paths are searched; one that the index does not have holds nothing.
 
         Raises:
-            BadQuery: if the query has no word or `k` is less than 1.
+            BadQuery: if the query is empty or too long, or `k` is less than 1.
         """
-        vector = self._embedded(query, k)
+        query, vector = self._embedded(query, k)
         with self._lock, self._store.snapshot():
             found = self._rank(query, vector, k, documents)
             return self._hits(found, list(found.fused)[:k])
 
     def rankings(self, query: str, k: int = 10) -> tuple[list[Hit], list[Hit]]:
         """The first `k` by meaning alone and the first `k` by words alone: what `search` fuses; raises as it does."""
-        vector = self._embedded(query, k)
+        query, vector = self._embedded(query, k)
         with self._lock, self._store.snapshot():
             found = self._rank(query, vector, k, None)
             return self._hits(found, list(found.dense)[:k]), self._hits(found, list(found.lexical)[:k])
@@ -156,11 +164,11 @@ class Index:
             BadQuery: if the index has none.
         """
         with self._lock, self._store.snapshot():
-            return self._document(path, self._store.generation)
+            return self._document(path, self._store.manifest("derived"))
 
     def documents(self) -> list[Entry]:
         """All documents, in order of their paths, without their texts."""
-        with self._lock:
+        with self._lock, self._store.snapshot():
             return self._store.entries()
 
     def unreadable(self) -> dict[str, str]:
@@ -186,13 +194,27 @@ class Index:
         with self._lock:
             return self._store.count()
 
-    def _embedded(self, query: str, k: int) -> NDArray[np.float32]:
+    @property
+    def _embedder(self) -> str:
+        return f"{self.embedder.label} {self.embedder.fingerprint}"
+
+    def _check_embedder(self, store: Store) -> None:
+        made_with = store.manifest("embedder")
+        if made_with not in (None, self._embedder):
+            raise WrongEmbedder(
+                f"the index in {self.folder} was made with the encoder {made_with}, not {self._embedder}: open it with "
+                "that one, or make it again: `python -m index FOLDER --rebuild`"
+            )
+
+    def _embedded(self, query: str, k: int) -> tuple[str, NDArray[np.float32]]:
         if not query.strip():
             raise BadQuery("the query is empty: write a question or a few words")
+        if len(query) > LONGEST_QUERY:
+            raise BadQuery(f"the query has {len(query):,} characters: at most {LONGEST_QUERY:,} are searched for")
         if k < 1:
             raise BadQuery(f"k is {k}: it must be at least 1")
         sound = query.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
-        return np.asarray(self.embedder.embed([sound])[0], dtype=np.float32)
+        return sound, np.asarray(self.embedder.embed([sound])[0], dtype=np.float32)
 
     def _rank(self, query: str, vector: NDArray[np.float32], k: int, only: Collection[str] | None) -> _Found:
         indexes, depth = self._current(), max(DEPTH, k)
@@ -205,42 +227,28 @@ class Index:
         return _Found(ranks[0], ranks[1], dict(fuse(cosines, dict(lexical))))
 
     def _hits(self, ranked: _Found, numbers: list[int]) -> list[Hit]:
-        found, generation = self._store.passages(numbers), self._store.generation
+        found, name = self._store.passages(numbers), self._store.manifest("derived")
         hits = []
         for number in numbers:
             path, p = found[number]
-            passage = IndexedPassage(number, self._document(path, generation), p.ordinal, p.start, p.end, p.heading)
+            passage = IndexedPassage(number, self._document(path, name), p.ordinal, p.start, p.end, p.heading)
             hits.append(Hit(passage, ranked.fused[number], ranked.dense.get(number), ranked.lexical.get(number)))
         return hits
 
     def _current(self) -> derived.Derived:
         """The indexes of the generation that the snapshot shows."""
         if self._derived is None or self._derived.name != self._store.manifest("derived"):
+            self._check_embedder(self._store)  # another process may have made the index anew, with another
             self._derived = derived.load(self._store, self._derived_folder)
         return self._derived
 
-    def _read_document(self, path: str, generation: int) -> Document:
-        """`generation` makes the cache forget a document when the corpus changes."""
+    def _read_document(self, path: str, generation: str | None) -> Document:
+        """`generation`, a name that no other has, makes the cache forget a document when the corpus changes."""
         document = self._store.document(path)
         if document is None:
-            raise BadQuery(f"there is no document {path!r} in the index of generation {generation}")
+            raise BadQuery(f"there is no document {path!r} in the index")
         return document
 
     @property
     def _derived_folder(self) -> Path:
         return self.folder / "derived"
-
-    @contextmanager
-    def _only_writer(self, wait: float) -> Iterator[None]:
-        """Hold the index's write lock; the system lets go of it when the process ends, however it ends."""
-        lock = sqlite3.connect(self.folder / "writer.lock", timeout=wait, isolation_level=None)
-        try:
-            try:
-                lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                raise Busy(
-                    f"another process is bringing the index in {self.folder} up to date: try again when it is done"
-                ) from error
-            yield
-        finally:
-            lock.close()

@@ -84,4 +84,4 @@ def _without_marks(text: str, start: int, end: int) -> tuple[int, int]:
             end = start + len(closed.rstrip())
     while end - start > 2 and text[start] in "*_`" and text[start] == text[end - 1]:
         start, end = start + 1, end - 1
-    return start, end
+    return _stripped(text, start, end)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import platformdirs
 
+from index.errors import IndexProblem
+from index.lock import only_writer
+
 
 def index_folder(corpus: Path) -> Path:
     """Where the index of a corpus lies unless said otherwise: in the user's cache, named by its absolute path."""
@@ -15,8 +18,21 @@ def index_folder(corpus: Path) -> Path:
     return platformdirs.user_cache_path("extractive-qa") / f"{corpus.resolve().name}-{name}"
 
 
-def remove_index(folder: Path) -> None:
-    """Remove what an index keeps in `folder`, and nothing else that may lie there."""
-    for name in ("store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "writer.lock"):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "derived", ignore_errors=True)
+def remove_index(folder: Path, *, wait: float = 60.0) -> None:
+    """Remove what an index keeps in `folder`, and nothing else that may lie there; the lock itself stays.
+
+    Raises:
+        Busy: if another process is writing to it for longer than `wait` seconds.
+        IndexProblem: if it may not be removed.
+    """
+    if not folder.is_dir():
+        return
+    with only_writer(folder, wait):
+        try:
+            for name in ("store.sqlite", "store.sqlite-wal", "store.sqlite-shm"):
+                (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise IndexProblem(
+                f"the index in {folder} cannot be removed ({error.strerror}): check its permissions"
+            ) from error
+        shutil.rmtree(folder / "derived", ignore_errors=True)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from index.documents import Document, find_documents, read_document
+from index.documents import Document, file_sha256, find_documents, read_document
 from index.embedder import Embedder
 from index.errors import BadCorpus, UnreadableDocument
 from index.passages import Passage, split
 from index.store import Store
 
 COMMIT_PASSAGES = 256
+MAX_BLOCKS = 200_000
+"""Of one document. With its length this bounds its passages, and so for how long it holds up all others."""
+RECIPE = "1"
+"""To be raised with every change to what `documents` reads, `passages` splits or `embedded_text` gives: documents that
+were indexed by another recipe are read and split again, and what then is new is embedded."""
 
 
 class Progress(Protocol):
@@ -56,8 +61,12 @@ class Changes:
     renamed: tuple[tuple[str, str], ...]
 
 
-def find_changes(store: Store, folder: Path, progress: Progress | None = None) -> Changes:
+def find_changes(
+    store: Store, folder: Path, progress: Progress | None = None, among: Callable[[str], bool] | None = None
+) -> Changes:
     """Compare the files of `folder` with the store by their hashes, and read those that differ.
+
+    Given `among`, only the files count to whose path in the folder it says yes.
 
     Raises:
         BadCorpus: if the folder is none or cannot be listed.
@@ -65,18 +74,22 @@ def find_changes(store: Store, folder: Path, progress: Progress | None = None) -
     if not folder.is_dir():
         raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
     try:
-        paths = find_documents(folder)
+        paths = [p for p in find_documents(folder) if among is None or among(p.relative_to(folder).as_posix())]
     except OSError as error:
         raise BadCorpus(f"{folder} cannot be listed ({error.strerror}): check its permissions") from error
     known = {entry.path: entry.sha256 for entry in store.entries()}
+    sound = known.keys() - store.damaged() if store.manifest("recipe") == RECIPE else set()
     fresh, unreadable, same = [], {}, set()
     for number, path in enumerate(paths, 1):
         name = path.relative_to(folder).as_posix()
         try:
-            if name in known and _sha256(path) == known[name]:
+            if name in sound and file_sha256(path, folder) == known[name]:
                 same.add(name)
             else:
-                fresh.append(read_document(path, folder))
+                document = read_document(path, folder)
+                if len(document.blocks) > MAX_BLOCKS:
+                    raise UnreadableDocument(f"it has over {MAX_BLOCKS:,} paragraphs: split it")
+                fresh.append(document)
         except UnreadableDocument as error:
             unreadable[name.encode("utf-8", "backslashreplace").decode()] = error.reason
         if progress is not None:
@@ -95,7 +108,7 @@ def find_changes(store: Store, folder: Path, progress: Progress | None = None) -
         gone=tuple(sorted(gone)),
         unreadable=unreadable,
         added=tuple(d.path for d in fresh if d.path not in known and d.path not in new_names),
-        changed=tuple(d.path for d in fresh if d.path in known),
+        changed=tuple(d.path for d in fresh if d.path in known and d.sha256 != known[d.path]),
         removed=tuple(sorted(gone - old_names)),
         renamed=tuple(renamed),
     )
@@ -142,11 +155,3 @@ def embedded_text(document: Document, passage: Passage) -> str:
 def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     for first in range(0, len(items), size):
         yield items[first : first + size]
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UnreadableDocument(f"cannot be read ({error.strerror})") from error

@@ -57,7 +57,8 @@ def read_web(data: bytes) -> Content:
     try:
         tree = LexborHTMLParser(source)
     except SelectolaxError as error:
-        raise UnreadableDocument(f"it is damaged: {error}") from error
+        # lexbor mends whatever is written; what it gives up on is memory.
+        raise UnreadableDocument("its parser gave up, most likely for want of memory: simplify or split it") from error
     text, blocks = join(_Walk().pieces(tree.root))
     first = next((text[b.start : b.end] for b in blocks if b.kind == "heading"), "")
     title = _words(tree.css_first("head > title")) or first

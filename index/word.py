@@ -24,6 +24,9 @@ from index.blocks import Content, Kind, Piece, join, one_line
 from index.errors import UnreadableDocument
 
 MAX_UNPACKED = 200_000_000
+MAX_XML = 100_000_000
+MAX_SPANNED = 1_000_000
+"""Columns that all cells together span: python-docx makes a list entry for each."""
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of old .doc files, and of encrypted .docx files
 _TEMPLATE_DATE = datetime(2013, 12, 23).date()  # what python-docx's own template says for every document made with it
@@ -41,7 +44,7 @@ def read_word(data: bytes) -> Content:
     """Paragraphs, headings (by their style) and table rows (cells apart by " | "); title and date of the properties.
 
     Raises:
-        UnreadableDocument: it is encrypted, damaged, no .docx, or unpacks to more than MAX_UNPACKED bytes.
+        UnreadableDocument: it is encrypted, damaged, no .docx, or over one of the limits above.
     """
     if data.startswith(_OLE):
         raise UnreadableDocument("it is encrypted or an old .doc file: save it as .docx without a password")
@@ -49,6 +52,8 @@ def read_word(data: bytes) -> Content:
         _refuse_bomb(data)
         document = docx.Document(io.BytesIO(data))
         _unwrap(document.element.body)
+        if sum(int(span.get(qn("w:val"))) for span in document.element.body.iter(qn("w:gridSpan"))) > MAX_SPANNED:
+            raise UnreadableDocument(f"its tables span over {MAX_SPANNED:,} columns: simplify them")
         styled = list(_pieces(document))
         title, date = _properties(document)
     except _DAMAGE as error:
@@ -66,6 +71,8 @@ def _refuse_bomb(data: bytes) -> None:
         raise UnreadableDocument("it is encrypted: save a copy without a password")
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
         raise UnreadableDocument(f"it unpacks to over {MAX_UNPACKED // 1_000_000} MB: remove its images or split it")
+    if sum(entry.file_size for entry in entries if entry.filename.endswith((".xml", ".rels"))) > MAX_XML:
+        raise UnreadableDocument(f"its text unpacks to over {MAX_XML // 1_000_000} MB: split it")
 
 
 def _unwrap(body: Any) -> None:

@@ -201,7 +201,10 @@ class Answer:
             yield from _source_lines(citation)
         yield f"  confidence {self.confidence:.0%}"
         for other in self.alternatives:
-            places = ", ".join(f"{visible(c.document)}, {c.place}" for c in other.citations)
+            places = ", ".join(
+                f"{visible(c.document)}, {visible(c.place)}{', changed since it was indexed' if c.stale else ''}"
+                for c in other.citations
+            )
             yield f"  or: {visible(other.text)} ({places}; confidence {other.confidence:.0%})"
 
 

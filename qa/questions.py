@@ -48,7 +48,7 @@ def read_questions(path: Path) -> list[Conversation]:
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise BadQuestions(f"{path}: cannot be read as questions ({error}); wanted is {SHAPES}") from error
     found = list(_squad(text, path)) if _is_squad(text) else list(_lines(text, path))
     if not found:
@@ -71,7 +71,7 @@ def _squad(text: str, path: Path) -> Iterator[Conversation]:
                     yield (
                         _with_context({**entry, **paragraph, "title": article.get("title", ""), "answers": answers}),
                     )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise BadQuestions(f"{path}: is no SQuAD JSON file ({_why(error)}); wanted is {SHAPES}") from error
 
 
@@ -82,7 +82,7 @@ def _lines(text: str, path: Path) -> Iterator[Conversation]:
                 entry = json.loads(line)
                 if "answers" not in entry or entry["answers"] is not None:
                     yield _conversation(entry)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
                 raise BadQuestions(f"{path}, line {number}: {_why(error)}; wanted is {SHAPES}") from error
 
 

@@ -116,3 +116,23 @@ def test_the_notebook_form_escapes_the_documents_markup(tmp_path: Path) -> None:
 
 def test_a_document_cannot_steer_a_terminal() -> None:
     assert visible("a\x1b[31mred\x07\u202eback\nnew") == "a\\x1b[31mred\\x07\\x202eback new"
+
+
+@pytest.mark.parametrize("change", ["edited", "removed", "replaced by a link outside", "made a folder"])
+def test_no_door_shows_a_citation_of_a_changed_file_as_good(citation: Citation, change: str, tmp_path: Path) -> None:
+    path = Path(citation.folder) / citation.document
+    data = path.read_bytes()
+    path.unlink()
+    if change == "edited":
+        path.write_bytes(b"More. " + data)
+    elif change == "replaced by a link outside":
+        outside = tmp_path.parent / f"{tmp_path.name}-outside.txt"
+        outside.write_bytes(data)
+        path.symlink_to(outside)
+    elif change == "made a folder":
+        path.mkdir()
+    assert not citation.verify()
+    stale = replace(citation, stale=True)
+    shown = Answer("Who?", citation.text, citation.sentence, 0.8, (citation,), (Alternative("x", "x", 0.5, (stale,)),))
+    [line] = [line for line in str(shown).splitlines() if line.startswith("  or:")]
+    assert "changed since it was indexed" in line
