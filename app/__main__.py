@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,16 @@ def _serve(options: argparse.Namespace, users: list[tuple[str, str]], scratch: P
     except QAError as error:
         print(f"python -m app: {error}", file=sys.stderr)
         return 2
+
+    def warm_up() -> None:  # the first question takes a second longer than others: it is put while the page opens
+        with suppress(QAError):
+            pipeline.ask("What is it about?")
+
     feedback = options.feedback or feedback_file(options.corpus)
     blocks = build_chat(pipeline, options.corpus, scratch / "uploads", feedback)
     address = launch(blocks, pipeline, options.host, options.port, users=users, mcp=options.mcp)
     print(f"Ask at {address} (Ctrl-C ends it)", flush=True)
+    threading.Thread(target=warm_up).start()
     print(f"Thumbs and remarks are kept in {feedback}", flush=True)
     if options.mcp:
         print(f"MCP at {address}gradio_api/mcp/", flush=True)

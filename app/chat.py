@@ -15,11 +15,12 @@ from typing import Any
 import gradio as gr
 
 from app import render
-from app.corpus import ask, place_corpus
+from app.corpus import ask, place_corpus, rechecked
 from app.examples import example_questions
 from app.keep import place_feedback, place_saving
 from app.page import document_view, missing_document
 from app.programs import offer
+from app.sent import number, word
 from app.uploads import Uploads
 from qa import Answer, Pipeline, QAError
 
@@ -28,7 +29,8 @@ WAITING = 8
 
 SHOWN_WHILE_SEARCHING = 400
 
-_BUSY = "The question was not answered: too many are waiting, or something went wrong. Please ask again in a moment."
+_BUSY = f"Busy: as many questions are waiting as may ({WAITING}), so yours was not taken. Please ask again in a moment."
+_WRONG = "Something went wrong, and your question was not answered. Whoever runs this page finds the reason in its log."
 
 
 def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) -> gr.Blocks:
@@ -57,48 +59,60 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
         until: str,
         event: gr.EventData,
     ) -> Iterator[tuple[Any, ...]]:
-        example, undone = _number(event, "example", len(examples)), _number(event, "turn", len(answers))
-        if undone is not None:  # the question of that turn again, this time without what went before
-            answers, question, history = (*answers[:undone], *answers[undone + 1 :]), answers[undone].question, ()
+        example, turn = number(event._data, "example", len(examples)), number(event._data, "turn", len(answers))
+        renew, before = turn is not None and word(event._data, "event") == "retry", answers
+        if turn is not None:  # the question of that turn again: over renewed documents, or without what went before
+            question, history = answers[turn].question, answers[:turn] if renew else ()
+            answers = (*answers[:turn], *answers[turn + 1 :])
         else:
             question, history = typed if example is None else examples[example], answers
         question = question.encode("utf-8", "replace").decode().strip()
         if question:
             pending = question[:SHOWN_WHILE_SEARCHING] + "…" * (len(question) > SHOWN_WHILE_SEARCHING)
-            yield page(answers, pending=pending), "", gr.skip(), gr.skip(), ""
+            yield page(answers, pending=pending), "", gr.skip(), gr.skip(), "", question
         try:
             if not question:
                 raise QAError("please write a question")
+            if renew and pipeline.index.corpus is not None:
+                pipeline.index.sync(pipeline.index.corpus, wait=1)
             answer = ask(pipeline, question, history, own, places, since, until)
         except QAError as error:
-            yield page(answers, problem=_sentence(error)), typed, answers, gr.skip(), gr.skip()
+            yield page(before, problem=_sentence(error)), typed or question, before, gr.skip(), gr.skip(), ""
             return
         turn = len(answers)
         answers = (*answers, answer)
-        yield page(answers), gr.skip(), answers, render.sources(answer, turn), ""
+        yield page(answers), gr.skip(), answers, render.sources(answer, turn), "", ""
 
-    def failed(answers: tuple[Answer, ...]) -> str:
-        return page(answers, problem=_BUSY)
+    def failed(answers: tuple[Answer, ...], begun: str) -> tuple[Any, ...]:
+        return page(answers, problem=_WRONG if begun else _BUSY), begun or gr.skip(), ""
+
+    def as_it_is_now(answers: tuple[Answer, ...], turn: int) -> tuple[Any, ...]:
+        now = rechecked(answers[turn])
+        if now == answers[turn]:
+            return gr.skip(), gr.skip(), render.sources(now, turn), now
+        answers = (*answers[:turn], now, *answers[turn + 1 :])
+        return answers, page(answers), render.sources(now, turn), now
 
     def select(answers: tuple[Answer, ...], event: gr.EventData) -> tuple[Any, ...]:
-        turn = _number(event, "turn", len(answers))
-        return (gr.skip(), gr.skip()) if turn is None else (render.sources(answers[turn], turn), "")
+        turn = number(event._data, "turn", len(answers))
+        return (gr.skip(),) * 4 if turn is None else (*as_it_is_now(answers, turn)[:3], "")
 
     def open_document(answers: tuple[Answer, ...], own: Uploads | None, event: gr.EventData) -> tuple[Any, ...]:
-        turn = _number(event, "turn", len(answers))
-        cited = () if turn is None else render.places(answers[turn])
-        place = _number(event, "place", len(cited))
+        turn = number(event._data, "turn", len(answers))
+        place = None if turn is None else number(event._data, "place", len(render.places(answers[turn])))
         if turn is None or place is None:
-            return gr.skip(), gr.skip()
+            return (gr.skip(),) * 4
+        *changed, now = as_it_is_now(answers, turn)
+        cited = render.places(now)[place]
         try:
             mine = None if own is None else own.pipeline
-            is_mine = mine is not None and cited[place].folder == str(mine.index.corpus)
-            document = (mine if is_mine else pipeline).index.document(cited[place].document)
+            is_mine = mine is not None and cited.folder == str(mine.index.corpus)
+            document = (mine if is_mine else pipeline).index.document(cited.document)
         except QAError:
-            shown = missing_document(cited[place])
+            shown = missing_document(cited, turn)
         else:
-            shown = document_view(document, answers[turn], turn, place)
-        return render.sources(answers[turn], turn), shown
+            shown = document_view(document, now, turn, place)
+        return (*changed, shown)
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     model: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu"}
@@ -108,7 +122,7 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
         return gr.HTML(value, elem_id=name, html_template=template, js_on_load=script, apply_default_css=False)
 
     with gr.Blocks(title="Ask the documents", analytics_enabled=False, fill_width=True) as blocks:
-        answers = gr.State(())
+        answers, begun = gr.State(()), gr.State("")
         with gr.Row(elem_id="panes"):
             with gr.Column(elem_id="left", min_width=0):
                 with gr.Row(elem_id="top"):
@@ -132,26 +146,32 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
             with gr.Column(elem_id="right", min_width=0):
                 panel = html(render.sources(None, 0), "sources")
                 document = html("", "document")
-        asked = gr.on(
-            [question.submit, log.example_select, log.undo],
-            ask_turn,
-            [question, answers, *corpus_part.inputs],
-            [log, question, answers, panel, document],
-            **model,
-            **private,
-        )
-        asked.failure(failed, answers, log, queue=False, **private)
+        renewing = [log.retry, panel.retry, document.retry]  # may take long, and holds up nobody's questions
+        for events, turns in (
+            ([question.submit, log.example_select, log.undo], model),
+            (renewing, {"concurrency_limit": 1, "concurrency_id": "files"}),
+        ):
+            asked = gr.on(
+                events,
+                ask_turn,
+                [question, answers, *corpus_part.inputs],
+                [log, question, answers, panel, document, begun],
+                **turns,
+                **{**private, "show_progress": "minimal"},
+                show_progress_on=question,
+            )
+            asked.failure(failed, [answers, begun], [log, question, begun], queue=False, **private)
         opened = [log.expand, panel.expand, document.expand]
         gr.on(
             opened,
             open_document,
             [answers, corpus_part.own],
-            [panel, document],
+            [answers, log, panel, document],
             queue=False,
             trigger_mode="always_last",
             **private,
         )
-        log.select(select, answers, [panel, document], queue=False, **private)
+        log.select(select, answers, [answers, log, panel, document], queue=False, **private)
         document.collapse(None, None, document, js="() => ''", **private)
         anew.click(
             lambda: (welcome, "", (), render.sources(None, 0), ""),
@@ -162,12 +182,6 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
         )
         offer(pipeline, corpus.resolve().name, **model)
     return blocks.queue(max_size=WAITING)
-
-
-def _number(event: gr.EventData, name: str, count: int) -> int | None:
-    """A number below `count` that the browser sent with an event, or None: whatever it sends is not trusted."""
-    sent = str((event._data or {}).get(name, ""))  # its attributes cannot be asked for when it has no data
-    return int(sent) if sent.isdecimal() and len(sent) < 9 and int(sent) < count else None
 
 
 def _sentence(error: QAError) -> str:

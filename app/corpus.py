@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app.listing import EVERY_OWN, choices, chosen, listing
+from app.listing import OWN, choices, chosen, listing
+from app.sent import number
 from app.uploads import Uploads
-from qa import SUFFIXES, Answer, Pipeline, QAError, together
+from qa import SUFFIXES, Answer, Citation, Pipeline, QAError, together
 
 KEPT_SECONDS = 24 * 3600
 """How long after the last change the files of somebody are kept who never closes the page."""
@@ -57,6 +59,19 @@ def ask(
     return together(answers)
 
 
+def rechecked(answer: Answer) -> Answer:
+    """The answer with those of its citations marked as stale whose files are not what they were when indexed."""
+    hashes: dict[Path, str | None] = {}
+
+    def now(citations: Sequence[Citation]) -> tuple[Citation, ...]:
+        for file in {Path(c.folder) / c.document for c in citations} - hashes.keys():
+            hashes[file] = _sha256(file)
+        return tuple(replace(c, stale=c.stale or hashes[Path(c.folder) / c.document] != c.sha256) for c in citations)
+
+    others = tuple(replace(other, citations=now(other.citations)) for other in answer.alternatives)
+    return replace(answer, citations=now(answer.citations), alternatives=others, related=now(answer.related))
+
+
 def place_corpus(
     page: gr.Blocks, pipeline: Pipeline, root: Path, part: Callable[..., gr.HTML], private: dict[str, Any]
 ) -> Corpus:
@@ -94,15 +109,21 @@ def place_corpus(
 
     def remove(own: Uploads | None, places: list[str] | None, event: gr.EventData) -> tuple[Any, ...]:
         names = [] if own is None else own.names()
-        number = str((event._data or {}).get("file", ""))
-        if own is not None and number.isdecimal() and len(number) < 9 and int(number) < len(names):
-            own.remove(names[int(number)])
+        file = number(event._data, "file", len(names))
+        if own is not None and file is not None:
+            own.remove(names[file])
         shown, update = listed(own, status="Removed.")
-        return shown, {**update, "value": [p for p in places or () if p in update["choices"] or p == EVERY_OWN]}
+        return shown, {**update, "value": [p for p in places or () if not p.startswith(OWN) or p in update["choices"]]}
+
+    def turn_to(own: Uploads | None, event: gr.EventData) -> str:
+        first = number(event._data, "first", len(pipeline.index.documents()))
+        return listed(own, first=first or 0)[0]
 
     with gr.Accordion("Documents", open=False, elem_id="corpus"):
         with gr.Row():
-            places = gr.Dropdown(multiselect=True, label="Search only in", elem_id="places", min_width=220)
+            places = gr.Dropdown(
+                multiselect=True, allow_custom_value=True, label="Search only in", elem_id="places", min_width=220
+            )  # fmt: skip
             since = gr.Textbox(label="From", placeholder="2031-03-04", max_length=10, min_width=100)
             until = gr.Textbox(label="To", placeholder="2031-03-04", max_length=10, min_width=100)
         files = gr.File(
@@ -116,8 +137,19 @@ def place_corpus(
     up_to_date.click(sync, own, [shown, places], **one)
     files.upload(add, [files, own], [shown, places, own, files], **one)
     shown.delete(remove, [own, places], [shown, places], **one)
+    shown.apply(turn_to, own, shown, queue=False, **private)
     page.load(listed, own, [shown, places], queue=False, **private)
     return Corpus(own, places, since, until)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        if not path.is_file():  # what is no file may never end
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _close(own: Uploads | None) -> None:

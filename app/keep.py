@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.sent import number, word
 from qa import Answer, QAError, conversation_json, conversation_markdown, keep_feedback
 
 _SAVE = """text => {
@@ -43,12 +44,11 @@ def place_feedback(file: Path, log: gr.HTML, answers: gr.State, private: dict[st
     """A remark may be written to a thumb up or down before both are kept in `file`."""
 
     def begin(answers: tuple[Answer, ...], event: gr.EventData) -> tuple[Any, ...]:
-        sent = event._data or {}
-        turn, right = str(sent.get("turn", "")), sent.get("right") == "1"
-        if not (turn.isdecimal() and len(turn) < 9 and int(turn) < len(answers)):
+        turn, right = number(event._data, "turn", len(answers)), word(event._data, "right") == "1"
+        if turn is None:
             return gr.skip(), gr.skip(), gr.skip()
         label = f"What is {'right' if right else 'wrong'} about it? (You need not say.)"
-        return gr.Row(visible=True), gr.Textbox("", label=label), (answers[int(turn)], right)
+        return gr.Row(visible=True), gr.Textbox("", label=label), (answers[turn], right)
 
     def keep(judged: tuple[Answer, bool] | None, remark: str) -> tuple[Any, ...]:
         if judged is not None:

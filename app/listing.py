@@ -10,8 +10,11 @@ from pathlib import PurePosixPath
 from app.marks import plain, shown
 from qa import BadQuery, Entry
 
-MOST_SHOWN = 300
-"""How many documents are listed, and how many files with a reason: beyond, only their number is."""
+MOST_SHOWN = 100
+"""How many documents are listed at a time, and how many files with a reason: beyond, only their number is."""
+
+MOST_CHOICES = 5_000
+"""How many folders and documents are offered to choose from; any other can be written."""
 
 OWN = "added: "
 """What begins the choice of a file that the person added."""
@@ -24,10 +27,10 @@ Only = frozenset[str] | None
 
 
 def choices(entries: Sequence[Entry], own: Sequence[str]) -> list[str]:
-    """What a question can be limited to: the added files, folders (with a slash at their end), documents."""
+    """What a question can be limited to, as far as it is offered: added files, folders (ending in /), documents."""
     folders = {f"{folder}/" for entry in entries for folder in _folders(entry.path)}
     added = [EVERY_OWN, *(OWN + name for name in own)] if own else []
-    return [*added, *sorted(folders), *(entry.path for entry in entries)]
+    return [*added, *[*sorted(folders), *(entry.path for entry in entries)][:MOST_CHOICES]]
 
 
 def chosen(
@@ -38,7 +41,7 @@ def chosen(
     Args:
         entries: the documents of the corpus.
         own: the files that the person added.
-        places: of `choices`; all documents if empty.
+        places: of `choices`, or any folder or document; all documents if empty.
         since: a date, a month or a year, `2031-03-04`, `2031-03` or `2031`, or nothing.
         until: the same, itself included. With either, documents without a date are left out.
 
@@ -71,6 +74,7 @@ def listing(
     synced: datetime | None,
     own: Sequence[str] = (),
     *,
+    first: int = 0,
     status: str = "",
     refused: Mapping[str, str] | None = None,
 ) -> str:
@@ -81,6 +85,7 @@ def listing(
         unreadable: path and reason of the files of the corpus that could not be read.
         synced: when the folder was last looked at.
         own: the files that the person added; each can be removed.
+        first: the number of the first document that is listed; `MOST_SHOWN` are.
         status: what is just being done, or was.
         refused: name and reason of the files just sent that were not taken.
     """
@@ -94,20 +99,29 @@ def listing(
             f"; last looked at {synced:%Y-%m-%d %H:%M} UTC" if synced is not None else "",
             "</p>",
             _reasons("Could not be read", unreadable),
-            '<ul class="documents" aria-label="Documents" tabindex="0">',
-            *_rows(entries),
+            _steps(first, len(entries)),
+            '<ul class="documents" aria-label="Documents">',
+            *_rows(entries[first : first + MOST_SHOWN]),
             "</ul>",
         ]
     )
 
 
 def _rows(entries: Sequence[Entry]) -> Iterator[str]:
-    for e in entries[:MOST_SHOWN]:
+    for e in entries:
         parts = (e.date, e.path, _count(e.passages, "passage"))
         where = "".join(f"<span><bdi>{shown(part)}</bdi></span>" for part in parts if part)
         yield f'<li><bdi>{shown(e.title)}</bdi><p class="where">{where}</p></li>'
-    if len(entries) > MOST_SHOWN:
-        yield f"<li>and {len(entries) - MOST_SHOWN:,} more</li>"
+
+
+def _steps(first: int, count: int) -> str:
+    if count <= MOST_SHOWN:
+        return ""
+    steps = ""
+    for label, to in (("Previous", max(0, first - MOST_SHOWN)), ("Next", first + MOST_SHOWN)):
+        off = " disabled" if to >= count or to == first else ""
+        steps += f'<button type="button" data-event="apply" data-first="{to}"{off}>{label} {MOST_SHOWN}</button>'
+    return f'<p class="steps">{first + 1:,} to {min(first + MOST_SHOWN, count):,} {steps}</p>'
 
 
 def _own(names: Sequence[str]) -> str:

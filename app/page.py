@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.marks import marked, plain, shown, window
-from app.render import STALE, places, where
+from app.render import changed, places, where
 from qa import Answer, Citation, Document
 
 REACH = 300_000
@@ -18,7 +18,7 @@ def document_view(document: Document, answer: Answer, turn: int, place: int) -> 
     citation, length = every[place], len(document.text)
     good = not is_stale(citation, document)
     low, high = window(length, *((citation.start, citation.end) if good else (0, 0)), REACH)
-    note = "" if good else f'<p class="stale">{STALE} The words are not marked, for they may stand elsewhere.</p>'
+    note = "" if good else changed(turn, "The words are not marked, for they may stand elsewhere.")
     if high - low < length:
         note += f'<p class="note">Characters {low:,} to {high:,} of {length:,} are shown.</p>'
     near = " near" if answer.text is None else ""
@@ -34,9 +34,9 @@ def document_view(document: Document, answer: Answer, turn: int, place: int) -> 
     )
 
 
-def missing_document(citation: Citation) -> str:
+def missing_document(citation: Citation, turn: int) -> str:
     """What is shown instead of a document that is no longer in the index."""
-    note = '<p class="stale" tabindex="-1">This document is no longer in the index.</p>'
+    note = changed(turn, "This document is no longer in the index.")
     return _page(citation.title, "", where(citation, citation.date), "", note)
 
 

@@ -114,7 +114,7 @@ def _found(answer: Answer, turn: int) -> str:
         title = "1 other possible answer" if len(others) == 1 else f"{len(others)} other possible answers"
         folded = f"<details><summary>{title}</summary><ul>{''.join(others)}</ul></details>"
     count = f"{answer.sources} source{'' if answer.sources == 1 else 's'}"
-    stale = f'<p class="stale">{STALE}</p>' if any(c.stale for c in answer.citations) else ""
+    stale = changed(turn) if any(c.stale for c in answer.citations) else ""
     return (
         f'<div class="answer">{_sentence(answer, turn, 0)}{stale}<p class="meta">{confidence(answer.confidence)}'
         f'<button type="button" data-event="select" data-turn="{turn}">{count}</button>{_actions(answer, turn)}</p>'
@@ -155,7 +155,8 @@ def _number(citation: Citation, turn: int, place: int) -> str:
 
 def _no_answer(answer: Answer, turn: int) -> str:
     related = "".join(
-        f"<li>{_number(c, turn, place)} <bdi>{shown(c.title)}</bdi></li>" for place, c in enumerate(answer.related)
+        f"<li>{_number(c, turn, place)} <bdi>{shown(c.title)}</bdi>, <bdi>{shown(c.place)}</bdi></li>"
+        for place, c in enumerate(answer.related)
     )
     closest = f'<p class="label">Related, not an answer</p><ul class="related">{related}</ul>' if related else ""
     return (
@@ -176,6 +177,14 @@ def _card(citation: Citation, turn: int, place: int, *, cites: bool) -> str:
     return (
         f'<article class="card"><h3>{_number(citation, turn, place)} <bdi>{shown(citation.title)}</bdi></h3>'
         f'{where(citation, citation.date)}{stale}<p class="passage" dir="auto">{before}{text}{after}</p></article>'
+    )
+
+
+def changed(turn: int, more: str = "") -> str:
+    """That a cited document changed since it was indexed, and a way to ask again when that is made up for."""
+    return (
+        f'<p class="stale" tabindex="-1">{STALE} {more} <button type="button" data-event="retry" data-turn="{turn}">'
+        "Look for changes and ask again</button></p>"
     )
 
 

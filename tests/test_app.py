@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import httpx
@@ -84,8 +83,16 @@ def test_those_who_do_not_know_the_password_stay_outside(pipeline: FakePipeline)
     with served(pipeline, users=[("ann", "se:cret")]) as address:
         with pytest.raises(ValueError, match="Could not login"):
             Client(address, verbose=False, analytics_enabled=False, auth=("ann", "wrong"))
-        with pytest.raises(HTTPError, match="401"):
-            urlopen(f"{address}gradio_api/info")
+        for path in (
+            "config", "monitoring", "gradio_api/info", "gradio_api/file=/etc/hostname", "gradio_api/queue/status",
+            "gradio_api/queue/data?session_hash=x", "gradio_api/call/ask/x", "gradio_api/upload_progress?upload_id=x",
+        ):  # fmt: skip
+            assert httpx.get(f"{address}{path}").status_code == 401, path
+        asked = {"data": ["who mediated?"], "fn_index": 0, "session_hash": "x"}
+        for path in ("run/ask", "api/ask", "call/ask", "queue/join", "component_server"):
+            assert httpx.post(f"{address}gradio_api/{path}", json=asked).status_code == 401, path
+        assert httpx.post(f"{address}gradio_api/upload", files={"files": b"x"}).status_code == 401
+        assert "ferry" not in httpx.get(address).text.lower(), "outside nothing of the documents is told"
         inside = Client(address, verbose=False, analytics_enabled=False, auth=("ann", "se:cret"))
         assert inside.predict("who mediated?", api_name="/ask")["text"] == "Ruth Okafor"
         assert urlopen(f"{address}health").status == 200
@@ -197,7 +204,8 @@ def test_nothing_heavy_is_imported_for_help_or_a_mistake(arguments: list[str]) -
 
 
 @pytest.mark.slow
-def test_it_serves_the_corpus_until_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_the_corpus_until_it_is_told_to_stop(tmp_path: Path, stop: signal.Signals) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     (tmp_path / "scratch").mkdir()
@@ -223,7 +231,7 @@ def test_it_serves_the_corpus_until_ctrl_c(tmp_path: Path) -> None:
                 uploaded = httpx.post(f"{line.split()[2]}gradio_api/upload", files={"files": file}).json()[0]
             assert next((tmp_path / "scratch").glob("extractive-qa-*")) in Path(uploaded).parents
             assert asked["question"] and asked["citations" if asked["text"] else "related"]
-            server.send_signal(signal.SIGINT)
+            server.send_signal(stop)
             assert server.wait(20) == 0
             assert "Traceback" not in server.stderr.read()
         finally:

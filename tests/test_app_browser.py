@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
+import time
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
+from app_process import CHROMIUM, CHROMIUM_OPTIONS, ask, block_others
+from gradio_client import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from test_app_fakes import GRADIO_WARNINGS, HOSTILE, FakePipeline, served
 
+from app.chat import WAITING
+
 pytestmark = [pytest.mark.browser, *GRADIO_WARNINGS]
 
-CHROMIUM = shutil.which("chromium")
-OFFLINE = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FOCUSED = "document.activeElement"
 
 
@@ -35,7 +36,7 @@ def browser() -> Iterator[Browser]:
         message = "Chromium is not installed: apt-get install chromium"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         yield browser
         browser.close()
 
@@ -51,17 +52,8 @@ def page(request: pytest.FixtureRequest, browser: Browser, address: str, outside
     """A new page of a new session, wide and light or narrow and dark; fails on errors and requests to elsewhere."""
     scheme, width = request.param.split("-")
     context = browser.new_context(viewport={"width": int(width), "height": 800}, color_scheme=scheme)
-    page = context.new_page()
-    errors: list[str] = []
-
-    def only_here(route) -> None:
-        if urlsplit(route.request.url).hostname in {"127.0.0.1", None}:
-            route.continue_()
-        else:
-            outside.append(route.request.url)
-            route.abort()
-
-    page.route("**/*", only_here)
+    page, errors = context.new_page(), []
+    block_others(context, outside)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("dialog", lambda dialog: errors.append(f"dialog {dialog.message}"))
@@ -71,14 +63,6 @@ def page(request: pytest.FixtureRequest, browser: Browser, address: str, outside
     found, expected = page.evaluate("window.hacked ?? null"), errors
     context.close()
     assert found is None and not expected and not outside
-
-
-def ask(page: Page, question: str) -> None:
-    turns = page.locator("#log article").count()
-    page.get_by_role("textbox", name="Your question").fill(question)
-    page.keyboard.press("Enter")
-    expect(page.locator("#log article")).to_have_count(turns + 1)
-    expect(page.locator("#log .searching")).to_have_count(0)
 
 
 def seen(page: Page, selector: str) -> bool:
@@ -179,8 +163,33 @@ def test_bad_input_is_answered_with_a_clear_message(page: Page, question: str, m
 def test_a_mistake_in_the_program_is_told_without_a_traceback(page: Page) -> None:
     page.get_by_role("textbox", name="Your question").fill("crash")
     page.keyboard.press("Enter")
-    expect(page.locator("#log .problem")).to_contain_text("The question was not answered")
+    expect(page.locator("#log .problem")).to_contain_text("Something went wrong, and your question was not answered.")
+    expect(page.get_by_role("textbox", name="Your question")).to_have_value("crash")
     assert "Traceback" not in page.content() and "mistake in the program" not in page.content()
+
+
+def test_when_too_many_wait_the_next_is_told_so_and_keeps_the_question(
+    browser: Browser, address: str, pipeline: FakePipeline
+) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    programs = Client(address, verbose=False, analytics_enabled=False)
+    pipeline.gate.clear()
+    try:
+        jobs = [programs.submit("who mediated?", api_name="/ask") for _ in range(WAITING + 2)]
+        while not any(job.done() for job in jobs):  # the first that is refused
+            time.sleep(0.05)
+        page.get_by_role("textbox", name="Your question").fill("What was agreed?")
+        page.keyboard.press("Enter")
+        said = f"Busy: as many questions are waiting as may ({WAITING}), so yours was not taken."
+        expect(page.locator("#log .problem")).to_contain_text(said)
+        expect(page.get_by_role("textbox", name="Your question")).to_have_value("What was agreed?")
+    finally:
+        pipeline.gate.set()
+    assert sum(job.exception(30) is not None for job in jobs) >= 1
+    page.keyboard.press("Enter")
+    expect(page.locator("#log .words strong").first).to_have_text("six per cent")
+    page.close()
 
 
 def test_hostile_documents_are_shown_as_text(page: Page) -> None:

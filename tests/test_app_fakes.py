@@ -6,7 +6,6 @@ import asyncio
 import gc
 import hashlib
 import re
-import socket
 import tempfile
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app_process import free_port
 
 from index import Anchor, Block, Document, Entry, Hit, Index, IndexedPassage
 from qa import Alternative, Answer, BadQuery, Citation, Excerpt
@@ -85,11 +85,18 @@ class FakeIndex:
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._documents = {d.path: d for d in documents}
-        self.corpus = Path("/nowhere")
+        self.corpus = Path("/nowhere")  # `served` writes the files, for they are looked at when a citation is opened
         self.synced = datetime(2024, 3, 12, 9, 30, tzinfo=UTC)
 
     def documents(self) -> list[Entry]:
         return [Entry(d.path, d.sha256, d.title, d.date, len(d.blocks)) for d in self._documents.values()]
+
+    def write(self, folder: Path) -> None:
+        """Put the files into `folder`: from then on they are what the documents were read from."""
+        self.corpus = folder
+        for path, of in self._documents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(of.text.encode())
 
     def unreadable(self) -> dict[str, str]:
         return {"scans/<i>old</i>.pdf": "there is no text in it: a scan?"}
@@ -106,10 +113,14 @@ class FakeIndex:
     def sync(self, folder: Path, *, progress: Any = None, wait: float = 60.0) -> None:
         """Looks at three files, one of them new, and takes its time."""
         for number in range(1, 4):
-            progress("reading", number, 3)
-            time.sleep(0.5)
+            if progress is not None:
+                progress("reading", number, 3)
+                time.sleep(0.5)
         new = document("news/new.txt", "A new headline\nA new thing happened.")
         self._documents[new.path] = new
+        for path, of in self._documents.items():
+            if (folder / path).is_file() and (text := (folder / path).read_bytes().decode()) != of.text:
+                self._documents[path] = document(path, text, of.date)
 
     def __len__(self) -> int:
         return sum(len(d.blocks) for d in self._documents.values())
@@ -156,21 +167,18 @@ class FakePipeline:
             asked, understood = "who mediated?", "Why <did> the mediator?"
         if asked not in ANSWERS:
             near = self.index.document("news/end.txt")
-            related = (cite(1, near, near.text.split("\n")[1]),)
+            related = (self._cite(1, near, near.text.split("\n")[1]),)
             return Answer(question, None, None, 0.1, (), related=related, understood_as=understood)
-        cited = tuple(cite(n, self.index.document(p), words) for n, (p, words) in enumerate(ANSWERS[asked], 1))
+        cited = tuple(self._cite(n, self.index.document(p), words) for n, (p, words) in enumerate(ANSWERS[asked], 1))
         others: tuple[Alternative, ...] = ()
         if asked == "what was agreed?":
-            other = cite(3, self.index.document("ferry.txt"), "nine per cent")
+            other = self._cite(3, self.index.document("ferry.txt"), "nine per cent")
             others = (Alternative(other.text, other.sentence, 0.22, (other,)),)
         first = cited[0]
         return Answer(question, first.text, first.sentence, 0.83, cited, others, (), understood)
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    def _cite(self, number: int, of: Document, words: str) -> Citation:
+        return replace(cite(number, of, words), folder=str(self.index.corpus))
 
 
 @contextmanager
@@ -179,14 +187,16 @@ def served(pipeline: FakePipeline, **settings: Any) -> Iterator[str]:
     from app.chat import build_chat  # not at the top: the tests of HTML need no Gradio
     from app.server import launch
 
-    scratch = tempfile.TemporaryDirectory(prefix="uploads-")
+    scratch, source = tempfile.TemporaryDirectory(prefix="uploads-"), tempfile.TemporaryDirectory(prefix="corpus-")
     blocks = build_chat(pipeline, Path("tests/corpus"), Path(scratch.name), Path(scratch.name) / "feedback.jsonl")
     pipeline.uploads, pipeline.blocks = Path(scratch.name), blocks
+    pipeline.index.write(Path(source.name))
     try:
         yield launch(blocks, pipeline, "127.0.0.1", free_port(), **settings)
     finally:
         blocks.close(verbose=False)
         scratch.cleanup()
+        source.cleanup()
         pipeline.blocks = None
         del blocks
         asyncio.set_event_loop(None)

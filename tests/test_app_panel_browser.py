@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from app_process import ask
 from playwright.sync_api import Browser, Page, expect
-from test_app_browser import ask, browser, outside, page  # noqa: F401
+from test_app_browser import browser, outside, page  # noqa: F401
 from test_app_fakes import GRADIO_WARNINGS, FakePipeline, OwnPipeline, served
 
+from qa import Entry
 from qa.questions import read_questions
 from tests.conftest import ROOT
 
@@ -99,6 +101,8 @@ def test_own_files_are_added_asked_seen_by_nobody_else_and_removed(
 
     other = browser.new_page()
     other.goto(address)
+    (kept,) = pipeline.uploads.rglob("mill.txt")
+    assert other.request.get(f"{address}gradio_api/file={kept}").status == 403
     open_documents(other)
     expect(other.locator("#listing .own")).to_have_count(0)
     ask(other, "What burned?")
@@ -124,6 +128,33 @@ def test_own_files_are_removed_when_their_session_ends(page: Page, mill: Path, p
         sessions.delete_all_expired_state()
         time.sleep(0.1)
     assert not list(pipeline.uploads.rglob("*.txt"))
+
+
+def test_thousands_of_documents_are_turned_over_by_the_hundred_and_any_can_be_chosen(
+    page: Page, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = pipeline.index.documents()
+    many = [Entry(f"{n % 7}/{n:05}.txt", "0", f"Headline {n}", None, 1) for n in range(20_000)]
+    monkeypatch.setattr(pipeline.index, "documents", lambda: many + few)
+    page.reload()
+    open_documents(page)
+    expect(page.locator("#listing .count")).to_contain_text(f"{20_000 + len(few):,} documents")
+    expect(page.locator("#listing .documents li")).to_have_count(100)
+    expect(page.get_by_role("button", name="Previous 100")).to_be_disabled()
+    page.get_by_role("button", name="Next 100").click()
+    expect(page.locator("#listing .documents li").first).to_contain_text("Headline 100")
+    expect(page.locator("#listing .steps")).to_contain_text("101 to 200")
+    page.get_by_role("button", name="Previous 100").click()
+    expect(page.locator("#listing .documents li").first).to_contain_text("Headline 0")
+    places = page.get_by_label("Search only in")
+    places.click()
+    expect(page.get_by_role("option").first).to_have_text(re.compile("0/"))
+    for written in ("ferry.txt", "6/"):  # the first is too far down to be offered, the second is a folder
+        places.fill(written)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    ask(page, "Who mediated?")
+    assert {"ferry.txt", "6/00006.txt"} < set(pipeline.searched or ()) and "0/00000.txt" not in pipeline.searched
 
 
 def test_the_conversation_is_saved_as_text_and_as_json(page: Page) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.listing import EVERY_OWN, OWN, choices, chosen, listing
+from app.listing import EVERY_OWN, MOST_CHOICES, OWN, choices, chosen, listing
 from qa import BadQuery, Entry
 
 ENTRIES = [
@@ -69,6 +69,15 @@ def test_the_list_tells_counts_reasons_and_when_and_escapes_all() -> None:
     assert "Could not be read (1)" in shown and "Not added (1)" in shown and 'data-file="0"' in shown
 
 
-def test_of_very_many_documents_only_the_first_are_listed() -> None:
+def test_of_very_many_documents_some_are_listed_at_a_time() -> None:
     shown = listing([Entry(f"{n}.txt", "0", "T", None, 1) for n in range(5000)], {}, None)
-    assert "5,000 documents" in shown and "and 4,700 more" in shown and shown.count("<li>") == 301
+    assert "5,000 documents" in shown and shown.count("<li>") == 100 and "1 to 100" in shown
+    assert 'data-first="0" disabled>Previous' in shown and 'data-first="100">Next' in shown
+    last = listing([Entry(f"{n}.txt", "0", f"T{n}.", None, 1) for n in range(250)], {}, None, first=200)
+    assert "201 to 250" in last and "T200." in last and "T199." not in last and 'data-first="300" disabled' in last
+    assert "steps" not in listing(ENTRIES, {}, None)
+
+
+def test_of_very_many_documents_the_folders_are_offered_and_the_first_documents() -> None:
+    offered = choices([Entry(f"{n % 3}/{n}.txt", "0", "T", None, 1) for n in range(MOST_CHOICES)], ["m.pdf"])
+    assert offered[:6] == [EVERY_OWN, OWN + "m.pdf", "0/", "1/", "2/", "0/0.txt"] and len(offered) == MOST_CHOICES + 2

@@ -79,7 +79,7 @@ def test_hostile_text_in_every_field_stays_text() -> None:
         welcome(3, EVIL, [EVIL]),
         document_view(hostile, answer, 0, 0),
         document_view(hostile, answer, 0, 2),
-        missing_document(answer.citations[0]),
+        missing_document(answer.citations[0], 0),
     ]
     for page in pages:
         read = Reader(page)
