@@ -14,12 +14,14 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted(p for package in ("index", "qa", "app") for p in (ROOT / package).rglob("*.py"))
 HOME = {
     "torch": {"index/embedder.py", "qa/reader.py", "qa/train.py", "qa/weights.py"},
-    "transformers": {"index/embedder.py", "qa/reader.py"},
+    "transformers": {"index/embedder.py", "qa/reader.py", "qa/weights.py"},
     "sentence_transformers": {"index/embedder.py"},
     "faiss": {"index/vectors.py"},
-    "tantivy": {"index/lexical.py"},
+    "tantivy": {"index/lexical.py", "index/cluster_lexical.py"},
+    "ray": {"index/cluster.py", "index/cluster_build.py", "index/cluster_serve.py"},
+    "pyarrow": {"index/cluster_build.py"},
     "gradio": {"app/chat.py", "app/corpus.py", "app/keep.py", "app/programs.py", "app/server.py"},
-    "sqlite3": {"index/store.py", "index/index.py"},
+    "sqlite3": {"index/database.py", "index/schema.py", "index/lock.py"},
 }
 
 
@@ -84,7 +86,7 @@ def test_nothing_heavy_is_imported_for_help_or_bad_input(command: list[str]) -> 
         "sys.argv = sys.argv[1:]\n"
         "try: runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
         "except SystemExit: pass\n"
-        "heavy = set('torch transformers sentence_transformers faiss tantivy gradio matplotlib pandas'.split())\n"
+        "heavy = set('torch transformers sentence_transformers faiss tantivy gradio matplotlib pandas ray'.split())\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True, check=True)

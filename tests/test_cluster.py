@@ -1,0 +1,169 @@
+"""The index on a cluster of three nodes, for real: what it finds, and what it does when a node or a worker is lost."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+pytest.importorskip("ray")  # which reads these when it is imported
+
+from index import Index
+from index.cluster import ClusterIndex
+from index.cluster_build import build
+from index.cluster_serve import deploy
+from index.cluster_shard import Shard, shard_folder
+from qa.questions import read_questions
+from tests.conftest import ROOT, LetterEmbedder
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own
+SHARDS = 4
+CORPUS = ROOT / "tests" / "corpus"
+
+
+class Dying(LetterEmbedder):
+    """Kills its process once, with the work half done."""
+
+    def __init__(self, marker: Path) -> None:
+        super().__init__()
+        self.marker = marker
+
+    def embed(self, texts: Any, progress: object = None) -> np.ndarray:
+        if not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().embed(texts)
+
+
+@dataclass
+class Three:
+    cluster: Any
+    nodes: list[Any]
+    folder: Path
+    served: ClusterIndex
+    one: Index
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Three]:
+    import ray
+    from ray import serve
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 2, "object_store_memory": 80_000_000, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=small)
+    nodes = [cluster.add_node(num_cpus=2, object_store_memory=80_000_000) for _ in range(2)]
+    ray.init(
+        address=cluster.address,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}},
+    )
+    try:
+        scratch = tmp_path_factory.mktemp("cluster")
+        one = Index(scratch / "one", LetterEmbedder())
+        one.sync(CORPUS)
+        folder = scratch / "shards"
+        build(CORPUS, folder, shards=SHARDS, embedder=LetterEmbedder, workers=1)
+        handle = deploy(folder, embedder=LetterEmbedder)
+        yield Three(cluster, nodes, folder, ClusterIndex(handle, LetterEmbedder), one)
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def found(hits: list[Any]) -> list[Any]:
+    return [(h.passage, h.dense_rank, h.lexical_rank) for h in hits]
+
+
+def contents(folder: Path) -> list[Any]:
+    shards = [Shard(shard_folder(folder, number), LetterEmbedder()) for number in range(SHARDS)]
+    return [(s.documents(), list(s._store.contents()), [a.tolist() for a in s._store.vectors()]) for s in shards]
+
+
+def test_it_finds_what_one_machine_finds(three: Three) -> None:
+    questions = [q.question for turns in read_questions(ROOT / "tests" / "news.jsonl") for q in turns]
+    only = [entry.path for entry in three.one.documents()[::3]]
+    for question in questions:
+        hits = three.served.search(question, 10)
+        assert hits.partial is None and found(hits) == found(three.one.search(question, 10)), question
+    for question in questions[:20]:
+        hits = three.served.search(question, 10, documents=only)
+        assert found(hits) == found(three.one.search(question, 10, documents=only)), question
+    assert three.served.documents() == three.one.documents() and len(three.served) == len(three.one)
+    assert three.served.document(only[0]) == three.one.document(only[0])
+
+
+def test_a_shard_that_misses_the_deadline_is_told(three: Three) -> None:
+    from ray import serve
+
+    handle = serve.get_deployment_handle("shard-0001", "corpus")
+    processes = {handle.process.remote().result(timeout_s=10) for _ in range(40)}
+    assert len(processes) == 2
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        hits = three.served.search("Who built the dam?", 10)
+        assert hits.missing == 1 and hits.partial == "1 of 4 parts of the documents did not answer in time"
+        assert hits and time.monotonic() - started < 12
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+    eventually(lambda: three.served.search("Who built the dam?", 10).partial is None, 60)
+
+
+def test_a_changed_document_alone_is_embedded_again(three: Three, tmp_path: Path) -> None:
+    corpus = shutil.copytree(CORPUS, tmp_path / "corpus")
+    first = build(corpus, tmp_path / "index", shards=SHARDS, embedder=LetterEmbedder, workers=1)
+    changed = sorted(corpus.rglob("*.txt"))[0]
+    changed.write_text(changed.read_text() + "\n\nA sentence that nobody has read before stands here.\n")
+    again = build(corpus, tmp_path / "index", embedder=LetterEmbedder, workers=1)
+    assert first.embedded == first.passages == len(three.one)
+    assert again.changed == (changed.relative_to(corpus).as_posix(),) and 1 <= again.embedded <= 2
+
+
+def test_a_build_that_loses_a_worker_makes_the_same_shards(three: Three, tmp_path: Path) -> None:
+    dying = partial(Dying, tmp_path / "died")
+    build(CORPUS, tmp_path / "index", shards=SHARDS, embedder=dying, workers=1)
+    assert (tmp_path / "died").exists() and contents(tmp_path / "index") == contents(three.folder)
+
+
+def test_no_question_is_lost_with_a_node(three: Three) -> None:
+    """The last, as it takes a node away."""
+    from ray import serve
+
+    question, longest = "Who built the dam?", 0.0
+    expected = found(three.one.search(question, 10))
+    for number in range(200):
+        if number == 20:
+            three.cluster.remove_node(three.nodes[0], allow_graceful=False)
+        started = time.monotonic()
+        hits = three.served.search(question, 10)
+        longest = max(longest, time.monotonic() - started)
+        assert hits.partial is None and found(hits) == expected
+    print(f"longest answer around the loss: {longest:.2f} s")
+
+    def restored() -> bool:
+        deployments = serve.status().applications["corpus"].deployments.values()
+        return all(d.status == "HEALTHY" and d.replica_states.get("RUNNING") == 2 for d in deployments)
+
+    eventually(restored, 90)
+
+
+def eventually(holds: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.5)
