@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.altered import NEGATIONS, OPPOSITES, altered
+from qa.altered import OPPOSITES, altered
 
 TEXT = (
     "In the spring Ilse Brandt met Tomas Reuter near Halden. They found 12 cracks in 1987, and by 1992 there were 40."
