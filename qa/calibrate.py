@@ -29,7 +29,7 @@ from qa.outcomes import Outcome, ask_all
 from qa.pipeline import PASSAGES, Pipeline
 from qa.questions import Conversation, read_questions
 
-THRESHOLD = 0.5
+THRESHOLD = 0.4
 ANSWERABLE = 2 / 3
 LEFT_OUT = 0.25
 FOREIGN = 0.1

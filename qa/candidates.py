@@ -11,7 +11,8 @@ from qa.reader import Span
 from qa.shape import enumeration, near_copy
 from qa.surroundings import block_of, sentence_of
 
-RETRIEVAL_WEIGHT = 5.0
+RETRIEVAL_WEIGHT = 10.0
+MEMBER_MARGIN = 3.0
 _PRONOUNS = frozenset("i you he she it we they me him her us them this that these those himself herself itself".split())
 
 
@@ -67,7 +68,10 @@ def rank(readings: Sequence[Reading]) -> list[Candidate]:
 
 
 def joined(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates, the best one widened to the whole enumeration that it and others of its sentence stand in."""
+    """The candidates, the best one widened to the enumeration that it and others of its sentence stand in.
+
+    A member is weighed by the reader at most `MEMBER_MARGIN` logits below the best.
+    """
     if not candidates:
         return []
     best = candidates[0]
@@ -75,7 +79,10 @@ def joined(candidates: Sequence[Candidate]) -> list[Candidate]:
     beside = [
         (c.start, c.end)
         for c in candidates
-        if c.document.path == best.document.path and low <= c.start and c.end <= high
+        if c.document.path == best.document.path
+        and low <= c.start
+        and c.end <= high
+        and c.margin >= best.margin - MEMBER_MARGIN
     ]
     start, end = enumeration(best.document.text, beside)
     return [replace(best, start=start, end=end), *candidates[1:]]

@@ -15,10 +15,14 @@ import re
 
 COPY_SHARE = 0.6
 
+_VERB = r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|may|should)"
+_PLURAL = r"(?!(?:is|was|does|has|this|his|its|us)\b)\w{2,}[^\W_usi]s"
 _LIST = re.compile(
-    r"^(?:which|what)\s+(?:\w+\s+){0,2}?\w+s\b|^(?:name|list)\b|^who\s+(?:were|are|have)\b", re.IGNORECASE
+    rf"^(?:which|what)\s+(?:(?!{_VERB}\b)\w+\s+){{0,2}}?{_PLURAL}\b|"
+    rf"^(?:which|what)\s+(?:are|were)\s+(?:the\s+)?(?:\w+\s+){{0,2}}?{_PLURAL}\b|^(?:name|list)\b|^who\s+(?:were|are)\b",
+    re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"^\s*(?:,|;|,?\s*(?:and|or|as well as)\b|&)?\s*(?:the|a|an|in|at|of)?\s*$", re.IGNORECASE)
+_BETWEEN = re.compile(r"^\s*(?:[,;]|,?\s*(?:and|or|as well as)\b|&)\s*(?:the|a|an|in|at|of)?\s*$", re.IGNORECASE)
 _EXPLAINED = re.compile(
     r"^(?:(?:and|but|so)\s+)?(?:why|how(?!\s+(?:many|much|long|often|far|old|big|large|high|tall|fast|soon))|"
     r"what\s+(?:happened|caused|led))\b",
@@ -68,7 +72,7 @@ def near_copy(one: str, other: str) -> bool:
 
 
 def _joins(between: str) -> bool:
-    return bool(between.strip()) and bool(_BETWEEN.match(between))
+    return bool(_BETWEEN.match(between))
 
 
 def _triples(text: str) -> set[tuple[str, ...]]:

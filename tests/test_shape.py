@@ -11,7 +11,10 @@ from qa.shape import asks_for_explanation, asks_for_list, enumeration, near_copy
         ("Which airports were seized?", True),
         ("What three ferries stayed in port?", True),
         ("Who were the candidates?", True),
+        ("What are the main suspects?", True),
         ("Who closed the dam?", False),
+        ("What is the name of the dam?", False),
+        ("What was its cause?", False),
         ("Where is the dam?", False),
     ],
 )
