@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from index import BadInput, Progress, QAError
 from index.progress import progress_bar
 from qa.confidence import CONFIDENCE, FEATURES, Confidence
-from qa.evaluate import corpus_for
+from qa.evaluate import corpus_for, need_matplotlib
 from qa.metrics import auroc, ece, f1
 from qa.outcomes import Outcome, ask_all
 from qa.pipeline import PASSAGES, Pipeline
@@ -50,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0 done, 2 bad input, 130 stopped."""
     options = _parser().parse_args(arguments)
     try:
+        if options.plots:
+            need_matplotlib("--plots")
         files = [read_questions(path) for path in options.questions]
         if any(q.context is None for turns in sum(files, []) for q in turns):
             raise BadInput("calibration needs SQuAD-shaped questions; some have no context")
@@ -62,8 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    figures = cross_validated(asked, options.features, seed=options.seed)
-    print("\n".join(f"{name:<32}{value:>10.3f}" for name, value in figures.items()))
+    sure = cross_validated(asked, options.features, seed=options.seed)
+    print("\n".join(f"{name:<32}{value:>10.3f}" for name, value in figures_of(asked, sure).items()))
+    if options.plots:
+        draw(asked, sure, options.plots)
     replace(fit(asked, options.features), null_margin=best_null_margin(records)).save(options.out)
     if options.records:
         options.records.write_text(json.dumps([vars(r) for r in records]), encoding="utf-8")
@@ -128,8 +132,10 @@ def fit(records: Sequence[Record], names: Sequence[str] = FEATURES) -> Confidenc
     return Confidence(coefficients, round(float(model.intercept_[0]), 4), THRESHOLD, best_null_margin(records))
 
 
-def cross_validated(records: Sequence[Record], names: Sequence[str] = FEATURES, *, seed: int = 1) -> dict[str, float]:
-    """Figures of confidences that were each fitted on the other folds."""
+def cross_validated(
+    records: Sequence[Record], names: Sequence[str] = FEATURES, *, seed: int = 1
+) -> NDArray[np.float64]:
+    """For each record the probability, 0 to 1, that a confidence fitted on the other folds gives it."""
     order = list(range(len(records)))
     random.Random(seed).shuffle(order)
     sure: NDArray[np.float64] = np.zeros(len(records))
@@ -139,6 +145,11 @@ def cross_validated(records: Sequence[Record], names: Sequence[str] = FEATURES, 
         confidence = fit([records[i] for i in order if i not in inside], names)
         for i in held:
             sure[i] = confidence.probability(records[i].features)
+    return sure
+
+
+def figures_of(records: Sequence[Record], sure: NDArray[np.float64]) -> dict[str, float]:
+    """What the probabilities `sure` of the records are worth; shares lie between 0 and 1."""
     right = np.array([r.right for r in records])
     answerable = np.array([r.answerable for r in records])
     given = sure >= THRESHOLD
@@ -152,6 +163,20 @@ def cross_validated(records: Sequence[Record], names: Sequence[str] = FEATURES, 
         "abstention precision": float((~answerable[~given]).mean()) if (~given).any() else 0.0,
         "abstention recall": float((~given[~answerable]).mean()) if (~answerable).any() else 0.0,
     }
+
+
+def draw(records: Sequence[Record], sure: NDArray[np.float64], folder: Path) -> None:
+    """Draw reliability.svg and risk.svg, risk against coverage, into `folder`."""
+    from qa import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    right = [r.right for r in records]
+    drawn = {
+        "reliability": plots.reliability(sure.tolist(), right),
+        "risk": plots.risk_curve(sure.tolist(), right, threshold=THRESHOLD),
+    }
+    for name, svg in drawn.items():
+        (folder / f"{name}.svg").write_text(plots.standalone(svg), encoding="utf-8")
 
 
 def _matrix(records: Sequence[Record], names: Sequence[str]) -> NDArray[np.float64]:
@@ -191,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
         help="share that the documents answer (default: 2/3)",
     )
     parser.add_argument("--records", type=Path, metavar="FILE", help="write the features of every question there")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw reliability and risk against coverage there")
     parser.add_argument("--seed", type=int, default=1)
     return parser
 

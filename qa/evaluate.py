@@ -83,12 +83,17 @@ def corpus_for(
         yield asked, corpus, Path(scratch) / "index"
 
 
+def need_matplotlib(option: str) -> None:
+    """Raise BadInput, naming the option, where matplotlib is not installed."""
+    if find_spec("matplotlib") is None:
+        raise BadInput(f'{option} needs matplotlib: pip install "extractive-qa[report]"')
+
+
 def _check_report(options: argparse.Namespace) -> None:
     """Find out before the work, not after it, what a report lacks."""
     if options.report is None:
         raise BadInput("--curve is a plot of the report: say where to write that with --report OUT.html")
-    if find_spec("matplotlib") is None:
-        raise BadInput('--report needs matplotlib: pip install "extractive-qa[report]"')
+    need_matplotlib("--report")
     if not options.report.parent.is_dir():
         raise BadInput(f"{options.report.parent} is no folder: --report writes a file into one that is there")
 

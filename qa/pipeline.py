@@ -20,6 +20,7 @@ from qa.surroundings import reading_range, sentence_before, sentence_of, shown_r
 PASSAGES = 5
 LONGEST_QUESTION = 2000
 ALTERNATIVES = 3
+ALTERNATIVE_FROM = 0.25
 RETRIEVED = 10
 FOLLOW_UP_DEPTH = 50
 CITED_BONUS = 0.2
@@ -175,7 +176,7 @@ class Pipeline:
         others: list[Alternative] = []
         for at, candidates in enumerate(groups[1 : 1 + ALTERNATIVES], 1):
             probability = self.confidence.probability(features(groups[at:]))
-            if probability >= self.confidence.threshold / 2:
+            if probability >= min(ALTERNATIVE_FROM, self.confidence.threshold):
                 cited = self._cite(question, candidates, 0)
                 others.append(Alternative(cited[0].text, cited[0].sentence, probability, cited))
         others.sort(key=lambda a: a.citations[0].date or "", reverse=True)

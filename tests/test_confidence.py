@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from qa import BadInput
-from qa.calibrate import Record, balanced, cross_validated, fit
+from qa.calibrate import Record, balanced, cross_validated, draw, figures_of, fit
 from qa.confidence import FEATURES, Confidence
 
 
@@ -35,9 +36,8 @@ def test_the_fit_finds_the_coefficients_that_made_the_data() -> None:
 
 
 def test_cross_validated_figures_of_honest_data_are_calibrated() -> None:
-    figures = cross_validated(
-        [record(r.features["margin"], r.right, answerable=r.right) for r in simulated(4000)], ["margin"]
-    )
+    records = [record(r.features["margin"], r.right, answerable=r.right) for r in simulated(4000)]
+    figures = figures_of(records, cross_validated(records, ["margin"]))
     assert figures["ECE"] < 0.03
     assert figures["AUROC, the answer is right"] > 0.8
     assert 0 < figures["abstention precision"] < 1
@@ -77,3 +77,11 @@ def test_the_shipped_file_uses_known_features_only() -> None:
     shipped = Confidence.load()
     assert set(shipped.coefficients) <= set(FEATURES)
     assert 0 < shipped.threshold < 1
+
+
+def test_the_plots_are_files_that_stand_alone(tmp_path: Path) -> None:
+    records = simulated(400)
+    draw(records, cross_validated(records, ["margin"]), tmp_path)
+    for name in ("reliability.svg", "risk.svg"):
+        root = ElementTree.fromstring((tmp_path / name).read_text(encoding="utf-8"))
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
