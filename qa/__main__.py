@@ -29,7 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress:
             pipeline = Pipeline.open(
-                options.corpus, index=options.index, threshold=options.threshold, progress=progress
+                options.corpus,
+                index=options.index,
+                reader=options.reader,
+                threshold=options.threshold,
+                progress=progress,
             )
         answer = pipeline.ask(options.question, k=options.k)
     except QAError as error:
@@ -59,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", type=Path, default=Path("seeds"), metavar="DIR", help="default: seeds")
     parser.add_argument("--index", type=Path, metavar="DIR", help="where the index lies (default: in the user's cache)")
     parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")
+    parser.add_argument(
+        "--reader", type=Path, metavar="DIR", help="a folder that qa.train wrote (default: the packaged one)"
+    )
     parser.add_argument("--threshold", type=float, help="confidence, 0 to 1, below which no answer is given")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     return parser

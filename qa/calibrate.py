@@ -26,7 +26,7 @@ from qa.confidence import CONFIDENCE, FEATURES, Confidence
 from qa.evaluate import corpus_for, need_matplotlib
 from qa.metrics import auroc, ece, f1
 from qa.outcomes import Outcome, ask_all
-from qa.pipeline import PASSAGES, Pipeline
+from qa.pipeline import PASSAGES, Pipeline, reader_files
 from qa.questions import Conversation, read_questions
 
 THRESHOLD = 0.4
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise BadInput("calibration needs SQuAD-shaped questions; some have no context")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress:
-            records = collect(files, k=options.k, seed=options.seed, progress=progress)
+            records = collect(files, k=options.k, reader=options.reader, seed=options.seed, progress=progress)
         asked = balanced(records, options.answerable, seed=options.seed)
     except QAError as error:
         print(f"qa.calibrate: {error}", file=sys.stderr)
@@ -68,15 +68,21 @@ def main(arguments: list[str] | None = None) -> int:
     print("\n".join(f"{name:<32}{value:>10.3f}" for name, value in figures_of(asked, sure).items()))
     if options.plots:
         draw(asked, sure, options.plots)
-    replace(fit(asked, options.features), null_margin=best_null_margin(records)).save(options.out)
+    out = options.out or reader_files(options.reader)[0].parent / CONFIDENCE.name
+    replace(fit(asked, options.features), null_margin=best_null_margin(records)).save(out)
     if options.records:
         options.records.write_text(json.dumps([vars(r) for r in records]), encoding="utf-8")
-    print(f"wrote {options.out}")
+    print(f"wrote {out}")
     return 0
 
 
 def collect(
-    files: Sequence[list[Conversation]], *, k: int = PASSAGES, seed: int = 1, progress: Progress | None = None
+    files: Sequence[list[Conversation]],
+    *,
+    k: int = PASSAGES,
+    reader: Path | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
 ) -> list[Record]:
     """Ask every question of every file, some of them of a corpus that does not answer them."""
     rng = random.Random(seed)
@@ -89,7 +95,7 @@ def collect(
         strangers = [t for t in own if t[0].context in left_out]
         strangers += rng.sample(foreign, min(len(foreign), int(FOREIGN * len(own))))
         with corpus_for(kept, None) as (asked, corpus, scratch):
-            pipeline = Pipeline.open(corpus, index=scratch, threshold=0.0, progress=progress)
+            pipeline = Pipeline.open(corpus, index=scratch, reader=reader, threshold=0.0, progress=progress)
             unanswered = [tuple(replace(q, answers=(), starts=(), context=None) for q in t) for t in strangers]
             outcomes = ask_all([*asked, *unanswered], pipeline, k=k, progress=progress)
         records += [_record(o) for o in outcomes if o.examination.best is not None]
@@ -206,7 +212,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m qa.calibrate", description="Fit the confidence to questions whose answers are known."
     )
     parser.add_argument("questions", type=Path, nargs="+", help="SQuAD-shaped files")
-    parser.add_argument("--out", type=Path, default=CONFIDENCE, help=f"default: {CONFIDENCE.name} beside the weights")
+    parser.add_argument(
+        "--reader", type=Path, metavar="DIR", help="a folder that qa.train wrote (default: the packaged one)"
+    )
+    parser.add_argument("--out", type=Path, help=f"default: {CONFIDENCE.name} beside the weights")
     parser.add_argument("--k", type=int, default=PASSAGES, help="how many passages are read")
     parser.add_argument("--features", nargs="+", choices=FEATURES, default=list(FEATURES), metavar="NAME")
     parser.add_argument(

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             index = Index.open(place)
             index.embedder.embed(["warm"])  # loading the encoder is no part of the indexing that is measured
             synced = index.sync(corpus, progress=progress)
-            pipeline = Pipeline.open(corpus, index=place, threshold=options.threshold)
+            pipeline = Pipeline.open(corpus, index=place, reader=options.reader, threshold=options.threshold)
             outcomes = ask_all(asked, pipeline, k=options.k, history=options.history, progress=progress)
             figures = figures_of(outcomes, synced, null_margin=pipeline.confidence.null_margin)
             if options.report:
@@ -122,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="default: the questions' contexts, else seeds")
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (default: made anew, removed)")
     parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")
+    parser.add_argument(
+        "--reader", type=Path, metavar="DIR", help="a folder that qa.train wrote (default: the packaged one)"
+    )
     parser.add_argument("--threshold", type=float, help="confidence below which no answer is given; 0 always answers")
     parser.add_argument(
         "--without-history", dest="history", action="store_false", help="ask every turn of a conversation by itself"

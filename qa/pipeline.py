@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index import BadCorpus, BadQuery, Busy, Document, Hit, Index, Progress, index_folder
-from qa.answer import Alternative, Answer, Citation, Excerpt
-from qa.candidates import Candidate, Reading, group, joined, originals, rank
-from qa.confidence import Confidence, features
+from index import BadCorpus, BadInput, BadQuery, Busy, Hit, Index, Progress, index_folder
+from qa.answer import Alternative, Answer, Citation
+from qa.candidates import Candidate, Reading, group, joined, rank
+from qa.cite import cite, cite_range, renumbered
+from qa.confidence import CONFIDENCE, Confidence, features
 from qa.conversation import complete
-from qa.reader import Reader, ReadPassage
-from qa.shape import asks_for_explanation, asks_for_list, points_back
-from qa.surroundings import reading_range, sentence_before, sentence_of, shown_range
+from qa.reader import WEIGHTS, Reader, ReadPassage
+from qa.shape import asks_for_list
+from qa.surroundings import reading_range
 
 PASSAGES = 5
 LONGEST_QUESTION = 2000
@@ -57,6 +57,7 @@ class Pipeline:
         *,
         index: Path | None = None,
         encoder: str | None = None,
+        reader: Path | None = None,
         threshold: float | None = None,
         progress: Progress | None = None,
     ) -> Pipeline:
@@ -66,11 +67,13 @@ class Pipeline:
             corpus: a folder of documents.
             index: where the index lies; by default in the user's cache.
             encoder: a sentence-transformers name or folder; by default the packaged one.
+            reader: a folder that `qa.train` and `qa.calibrate` wrote; by default the packaged one.
             threshold: the confidence, 0 to 1, below which no answer is given; by default the fitted one.
             progress: is told how far the indexing is.
 
         Raises:
             BadCorpus: if the folder does not exist or nothing in it can be indexed.
+            BadInput: if the folder `reader` holds no weights.
             BadQuery: if the threshold is no probability.
             IndexProblem: if the index cannot be used.
         """
@@ -79,6 +82,7 @@ class Pipeline:
             raise BadQuery(f"the threshold is {threshold}: it must lie between 0 and 1")
         if not folder.is_dir():
             raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
+        weights, fitted = reader_files(reader)
         opened = Index.open(index or index_folder(folder), encoder=encoder)
         try:
             opened.sync(folder, progress=progress)
@@ -88,10 +92,10 @@ class Pipeline:
         if not len(opened):
             reasons = "".join(f"\n  {path}: {reason}" for path, reason in opened.unreadable().items())
             raise BadCorpus(f"{folder} holds no document that can be indexed{reasons}")
-        confidence = Confidence.load()
+        confidence = Confidence.load(fitted)
         if threshold is not None:
             confidence = replace(confidence, threshold=threshold)
-        return cls(opened, Reader.open(Path(opened.embedder.name)), confidence)
+        return cls(opened, Reader.open(Path(opened.embedder.name), weights), confidence)
 
     def ask(
         self,
@@ -158,6 +162,10 @@ class Pipeline:
             answer = replace(answer, understood_as=searched)
         return Examination(answer, searched, tuple(hits), readings, found, groups[0][0] if groups else None)
 
+    @property
+    def _folder(self) -> Path:
+        return self.index.corpus or Path()
+
     def _read(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
         ranges = [reading_range(h.passage.document, h.passage.start, h.passage.end) for h in hits]
         texts = [
@@ -172,79 +180,38 @@ class Pipeline:
         )
 
     def _answer(self, question: str, groups: list[list[Candidate]], sure: float) -> Answer:
-        citations = self._cite(question, groups[0], 1)
+        citations = cite(question, groups[0], self._folder, first=1)
         others: list[Alternative] = []
         for at, candidates in enumerate(groups[1 : 1 + ALTERNATIVES], 1):
             probability = self.confidence.probability(features(groups[at:]))
             if probability >= min(ALTERNATIVE_FROM, self.confidence.threshold):
-                cited = self._cite(question, candidates, 0)
+                cited = cite(question, candidates, self._folder, first=0)
                 others.append(Alternative(cited[0].text, cited[0].sentence, probability, cited))
         others.sort(key=lambda a: a.citations[0].date or "", reverse=True)
         first = citations[0]
-        return Answer(question, first.text, first.sentence, sure, citations, _numbered(others, len(citations)))
+        return Answer(question, first.text, first.sentence, sure, citations, renumbered(others, len(citations)))
 
     def _none(self, question: str, hits: Sequence[Hit], sure: float) -> Answer:
         related: list[Citation] = []
         for hit in hits:
             p = hit.passage
             whole = (p.start, p.end)
-            related.append(self._citation(len(related) + 1, p.document, whole, whole, whole))
+            related.append(cite_range(p.document, whole, whole, whole, self._folder, number=len(related) + 1))
         return Answer(question, None, None, sure, (), related=tuple(related))
 
-    def _cite(self, question: str, candidates: Sequence[Candidate], number: int) -> tuple[Citation, ...]:
-        """The citations of equal candidates, numbered from `number` on."""
-        cited = []
-        for place, (c, original) in enumerate(zip(candidates, originals(candidates), strict=True)):
-            sentence = sentence_of(c.document, c.block, c.start, c.end)
-            if asks_for_explanation(question) and points_back(c.document.text[slice(*sentence)]):
-                sentence = sentence_before(c.document, c.block, sentence)
-            shown = shown_range(c.block, sentence)
-            citation = self._citation(number + place, c.document, (c.start, c.end), sentence, shown)
-            cited.append(replace(citation, copy_of=None if original is None else number + original))
-        return tuple(cited)
 
-    def _citation(
-        self, number: int, document: Document, span: tuple[int, int], sentence: tuple[int, int], shown: tuple[int, int]
-    ) -> Citation:
-        folder = self.index.corpus or Path()
-        return Citation(
-            number=number,
-            document=document.path,
-            title=document.title,
-            date=document.date,
-            start=span[0],
-            end=span[1],
-            text=document.text[slice(*span)],
-            sentence_start=sentence[0],
-            sentence_end=sentence[1],
-            sentence=document.text[slice(*sentence)],
-            passage=Excerpt(*shown, document.text[slice(*shown)]),
-            anchor=document.anchor(span[0]),
-            sha256=document.sha256,
-            folder=str(folder),
-            stale=_sha256(folder / document.path) != document.sha256,
-        )
+def reader_files(folder: Path | None) -> tuple[Path, Path]:
+    """The weights and the fitted confidence in a reader's folder; the packaged confidence where it has none.
 
-
-def _numbered(alternatives: Sequence[Alternative], taken: int) -> tuple[Alternative, ...]:
-    """The alternatives, their citations numbered on after the `taken` ones of the answer."""
-    numbered = []
-    for alternative in alternatives:
-        moved = tuple(
-            replace(c, number=taken + 1 + c.number, copy_of=None if c.copy_of is None else taken + 1 + c.copy_of)
-            for c in alternative.citations
-        )
-        taken += len(moved)
-        numbered.append(replace(alternative, citations=moved))
-    return tuple(numbered)
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+    Raises:
+        BadInput: if there are no weights in it.
+    """
+    if folder is None:
+        return WEIGHTS, CONFIDENCE
+    weights, fitted = folder / WEIGHTS.name, folder / CONFIDENCE.name
+    if not weights.is_file():
+        raise BadInput(f"{folder} holds no {WEIGHTS.name}: give the folder that python -m qa.train --out wrote")
+    return weights, fitted if fitted.is_file() else CONFIDENCE
 
 
 _pipelines: dict[Path, Pipeline] = {}

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 import qa
-from qa import BadCorpus, BadQuery, Pipeline, beside, together
+from qa import BadCorpus, BadInput, BadQuery, Pipeline, beside, together
 from qa.candidates import group, rank
+from qa.confidence import CONFIDENCE
+from qa.pipeline import reader_files
+from qa.reader import WEIGHTS
 from tests.conftest import ROOT
 
 ANSWERED = {
@@ -195,3 +198,14 @@ def test_another_folder_is_asked_beside_the_corpus_with_the_same_models_while_it
     growing.join()
     assert {a.text for a in answers} == {"Ada Lindqvist"} and len(own.index.documents()) == 201
     assert all(c.verify() and c.folder == str(folder) for a in answers for c in a.citations)
+
+
+def test_a_reader_of_ones_own_is_read_from_its_folder(seeds: Pipeline, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=rf"{tmp_path.name}.*model\.safetensors"):
+        Pipeline.open(ROOT / "seeds", index=seeds.index.folder, reader=tmp_path)
+    shutil.copy(WEIGHTS, tmp_path / WEIGHTS.name)
+    assert reader_files(tmp_path) == (tmp_path / WEIGHTS.name, CONFIDENCE)
+    replace(seeds.confidence, threshold=0.99).save(tmp_path / CONFIDENCE.name)
+    own = Pipeline.open(ROOT / "seeds", index=seeds.index.folder, reader=tmp_path)
+    asked = "Who asked the CSTO for help?"
+    assert own.ask(asked).text is None and seeds.ask(asked).text is not None
