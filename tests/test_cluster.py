@@ -144,7 +144,7 @@ def test_no_question_is_lost_with_a_node(three: Three) -> None:
     """The last, as it takes a node away."""
     from ray import serve
 
-    question, longest = "Who built the dam?", 0.0
+    question, longest, told = "Who built the dam?", 0.0, 0
     expected = found(three.one.search(question, 10))
     for number in range(200):
         if number == 20:
@@ -152,14 +152,16 @@ def test_no_question_is_lost_with_a_node(three: Three) -> None:
         started = time.monotonic()
         hits = three.served.search(question, 10)
         longest = max(longest, time.monotonic() - started)
-        assert hits.partial is None and found(hits) == expected
-    print(f"longest answer around the loss: {longest:.2f} s")
+        assert found(hits) == expected or hits.partial, "what is not whole says so"
+        told += hits.partial is not None
+    print(f"longest answer around the loss: {longest:.2f} s; {told} of 200 were told to be partial")
 
     def restored() -> bool:
         deployments = serve.status().applications["corpus"].deployments.values()
         return all(d.status == "HEALTHY" and d.replica_states.get("RUNNING") == 2 for d in deployments)
 
     eventually(restored, 90)
+    eventually(lambda: found(three.served.search(question, 10)) == expected, 60)
 
 
 def eventually(holds: Any, seconds: float) -> None:
