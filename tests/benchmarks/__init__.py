@@ -1,0 +1,1 @@
+"""Speed and quality beside the systems that a person would use instead: `python -m tests.benchmarks`."""

@@ -1,0 +1,95 @@
+"""From single measurements to the table: medians of runs, ratios, lines of Markdown. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from qa.metrics import f1
+
+ROWS = (
+    ("build passages_per_second", "indexing, passages/s", 1),
+    ("build passages_per_cpu_second", "indexing, passages a processor second", 1),
+    ("changed seconds", "sync, 1 % of the files changed, s", 2),
+    ("unchanged seconds", "sync, nothing changed, s", 3),
+    ("ask start_seconds", "start to first answer, s", 1),
+    ("ask search_p50", "search p50, ms", 1),
+    ("ask search_p95", "search p95, ms", 1),
+    ("ask answer_p50", "whole answer p50, ms", 0),
+    ("ask answer_p95", "whole answer p95, ms", 0),
+    ("ask answer_cpu_p50", "whole answer, processor time p50, ms", 0),
+    ("build peak_memory_mb", "peak memory indexing, MB", 0),
+    ("ask peak_memory_mb", "peak memory answering, MB", 0),
+    ("build disk_mb", "disk, MB", 1),
+    ("ask recall@5", "recall@5", 3),
+    ("ask f1_best", "F1, best answer", 3),
+    ("ask f1_given", "F1, with abstaining", 3),
+)
+MORE_IS_BETTER = {"build passages_per_second", "build passages_per_cpu_second", "ask recall@5", "ask f1_best", "ask f1_given"}
+"""The other rows are costs: there a ratio above 1 says that the other system costs more."""
+
+Record = dict[str, Any]
+
+
+def percentiles(seconds: Sequence[float], name: str) -> dict[str, float]:
+    """The 50th and 95th percentiles in milliseconds, as `name_p50` and `name_p95`."""
+    return {f"{name}_p{p}": float(np.percentile(np.asarray(seconds) * 1000, p)) for p in (50, 95)}
+
+
+def quality(questions: Sequence[dict], searched: Sequence[Sequence], answered: Sequence[Sequence[str]]) -> Record:
+    """Recall and F1 of what a system found.
+
+    `recall@5`: an answerable question counts if one of the passages is from its file and holds a right answer.
+    `f1_best`: of the best answer to answerable questions, nothing held back. `f1_given`: of what is given, over all
+    questions; where the documents do not say, giving nothing is right.
+    """
+    rows = list(zip(questions, searched, answered, strict=True))
+    answerable = [row for row in rows if row[0]["answers"]]
+
+    def held(question: dict, passages: Sequence) -> bool:
+        return any(file == question["file"] and any(a in text for a in question["answers"]) for file, text in passages)
+
+    return {
+        "questions": len(rows),
+        "recall@5": float(np.mean([held(q, passages) for q, passages, _ in answerable])),
+        "f1_best": float(np.mean([f1(best, q["answers"]) for q, _, (best, _) in answerable])),
+        "f1_given": float(np.mean([f1(given, q["answers"]) for q, _, (_, given) in rows])),
+    }
+
+
+def medians(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """By system, the median over its runs of every figure, named "phase figure"; records are of one size."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        for name, value in record["figures"].items():
+            values.setdefault(record["system"], {}).setdefault(f"{record['phase']} {name}", []).append(value)
+    return {system: {name: statistics.median(v) for name, v in found.items()} for system, found in values.items()}
+
+
+def ratio(name: str, ours: float, theirs: float) -> float | None:
+    """How many times better we are in that figure: above 1 is better, whichever way the figure counts."""
+    better, worse = (ours, theirs) if name in MORE_IS_BETTER else (theirs, ours)
+    return better / worse if worse else None
+
+
+def table(found: dict[str, dict[str, float]], systems: Sequence[str]) -> str:
+    """Markdown: a row a figure, a column a system; a peer's figure is followed by how many times better ours is."""
+    lines = ["| | " + " | ".join(systems) + " |", "|---" * (len(systems) + 1) + "|"]
+    for name, title, digits in ROWS:
+        ours = found.get("ours", {}).get(name)
+        cells = []
+        for system in systems:
+            value = found.get(system, {}).get(name)
+            times = None if value is None or ours is None or system == "ours" else ratio(name, ours, value)
+            shown = "–" if value is None else f"{value:,.{digits}f}"
+            cells.append(shown + (f" ({times:.2g}×)" if times is not None and not is_quality(name) else ""))
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def is_quality(name: str) -> bool:
+    """Whether a figure tells of right answers, where differences count and not ratios."""
+    return name.startswith("ask ") and name.split()[1].split("_")[0] in ("recall@5", "f1")
