@@ -115,15 +115,15 @@ def prepare(folder: Path, data: Path, size: str, questions: int, encoder: Path) 
     (half / "files").mkdir(parents=True)
     texts, asked = corpora.real_files(corpora.read_lines(data / "dev" / f"{name}.jsonl.gz" for name in SETS))
     if size != "dev":
-        pool = corpora.sentence_pool(corpora.read_lines(data / "train" / f"{name}.jsonl.gz" for name in SETS), sentences)
+        pool = corpora.sentence_pool(
+            corpora.read_lines(data / "train" / f"{name}.jsonl.gz" for name in SETS), sentences
+        )
         passages = list(corpora.made_passages(pool, int(size) - len(texts)))
         vectors, lengths = _pool_vectors(pool, Embedder(str(encoder)), folder.parent)
         texts |= corpora.made_files(pool, passages)
         both = passages + [[*places, len(pool) - 1] for places in passages]  # as they are, and as `edited` makes them
         keys = [corpora.text_key(corpora.passage_text(pool, places)) for places in both]
-        corpora.np.savez(
-            half / "vectors.npz", keys=keys, vectors=corpora.passage_vectors(vectors, both, lengths)
-        )
+        corpora.np.savez(half / "vectors.npz", keys=keys, vectors=corpora.passage_vectors(vectors, both, lengths))
     corpora.write(texts, half / "files")
     (half / "edits.json").write_text(json.dumps(corpora.changed(texts)))
     (half / "texts.json").write_text(json.dumps({n: t for n, t in texts.items() if n.startswith("real/")}))
@@ -172,7 +172,9 @@ def measure(
                 arguments += ["--vectors", folder / "vectors.npz"]
             command = [_python(system), "-m", "tests.benchmarks.worker", system, name, *arguments]
             try:
-                subprocess.run(list(map(str, command)), cwd=ROOT, env={**os.environ, **QUIET}, timeout=options.limit, check=True)
+                subprocess.run(
+                    list(map(str, command)), cwd=ROOT, env={**os.environ, **QUIET}, timeout=options.limit, check=True
+                )
             except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
                 print(system, size, name, "failed:", error, file=sys.stderr)
                 return None

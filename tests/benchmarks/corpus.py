@@ -65,7 +65,9 @@ def chosen(asked: Sequence[Asked], answerable: int, unanswerable: int, seed: int
     dice = random.Random(seed)
     kinds = [[q for q in asked if q.answers], [q for q in asked if not q.answers]]
     sample = [
-        q for kind, n in zip(kinds, (answerable, unanswerable), strict=True) for q in dice.sample(kind, min(n, len(kind)))
+        q
+        for kind, n in zip(kinds, (answerable, unanswerable), strict=True)
+        for q in dice.sample(kind, min(n, len(kind)))
     ]
     dice.shuffle(sample)
     return sample

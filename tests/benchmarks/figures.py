@@ -28,7 +28,13 @@ ROWS = (
     ("ask f1_best", "F1, best answer", 3),
     ("ask f1_given", "F1, with abstaining", 3),
 )
-MORE_IS_BETTER = {"build passages_per_second", "build passages_per_cpu_second", "ask recall@5", "ask f1_best", "ask f1_given"}
+MORE_IS_BETTER = {
+    "build passages_per_second",
+    "build passages_per_cpu_second",
+    "ask recall@5",
+    "ask f1_best",
+    "ask f1_given",
+}
 """The other rows are costs: there a ratio above 1 says that the other system costs more."""
 
 Record = dict[str, Any]

@@ -35,5 +35,3 @@ class System:
     def answer(self, question: str, k: int) -> tuple[str, str]:
         examination = self.pipeline.examine(question, k=k)
         return (examination.best.text if examination.best else ""), examination.answer.text or ""
-
-
