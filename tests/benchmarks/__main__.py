@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import corpus as corpora
-from tests.benchmarks.figures import medians, percentiles, quality, table
+from tests.benchmarks.figures import Record, medians, percentiles, quality, table
 from tests.benchmarks.machine import floor, machine, versions
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +55,9 @@ def main() -> None:
         for size in options.sizes:
             for _ in range(options.runs):
                 for system in options.systems:
-                    results["records"] += measure(system, size, options.out, encoder, reader, options)
-                    path.write_text(json.dumps(results, indent=1) + "\n")
+                    for record in measure(system, size, results["records"], encoder, reader, options):
+                        results["records"].append(record)  # kept at once: what is stopped loses one phase
+                        path.write_text(json.dumps(results, indent=1) + "\n")
     if options.floor:
         texts = [t.strip() for t in json.loads((options.out / "corpus-dev" / "texts.json").read_text()).values()]
         from index import DEFAULT_ENCODER
@@ -141,52 +143,47 @@ def _pool_vectors(pool: list[str], embedder: Any, out: Path) -> tuple[Any, Any]:
 
 
 def measure(
-    system: str, size: str, out: Path, encoder: str, reader: Path, options: argparse.Namespace
-) -> list[dict[str, Any]]:
+    system: str, size: str, before: list[Record], encoder: str, reader: Path, options: argparse.Namespace
+) -> Iterator[Record]:
     """One run of one system: build, ask, sync with changes, sync without, each in a new process."""
-    folder = out / f"corpus-{size}"
+    folder = options.out / f"corpus-{size}"
     questions = json.loads((folder / "questions.json").read_text())
     edits = json.loads((folder / "edits.json").read_text())
-    before = json.loads((out / "results.json").read_text())["records"] if (out / "results.json").exists() else []
-    same = [r for r in before if (r["system"], r["size"], r["encoder"]) == (system, size, Path(encoder).name)]
-    run = 1 + max((r["run"] for r in same), default=-1)
+    described = {"system": system, "size": size, "encoder": Path(encoder).name}
+    run = 1 + max((r["run"] for r in before if described.items() <= r.items()), default=-1)
     if run or size != "dev":
-        questions = questions[: options.timed]  # quality is known by now: fewer will do for timings
-    records: list[dict[str, Any]] = []
+        questions = questions[: options.timed]  # the quality is known by now: fewer will do for timings
 
-    def record(phase: str, figures: dict[str, Any]) -> None:
-        described = {"system": system, "size": size, "encoder": Path(encoder).name, "run": run, "phase": phase}
-        records.append({**described, "figures": figures})
-        print(system, size, run, phase, {k: round(v, 3) for k, v in figures.items()}, flush=True)
-
-    with tempfile.TemporaryDirectory(dir=out) as scratch:
+    with tempfile.TemporaryDirectory(dir=options.out) as scratch:
         place, asked = Path(scratch) / "index", Path(scratch) / "questions.json"
         asked.write_text(json.dumps([q["question"] for q in questions]))
 
-        def phase(name: str) -> dict[str, Any] | None:
+        def phase(name: str) -> Record | None:
             found = Path(scratch) / "found.json"
             found.unlink(missing_ok=True)
             arguments = ["--corpus", folder / "files", "--place", place, "--questions", asked, "--out", found]
             arguments += ["--encoder", encoder, "--reader", reader, "--started", repr(time.time())]
             if (folder / "vectors.npz").exists():
                 arguments += ["--vectors", folder / "vectors.npz"]
-            command = [_python(system), "-m", "tests.benchmarks.worker", system, name, *arguments]
+            command = [str(a) for a in (_python(system), "-m", "tests.benchmarks.worker", system, name, *arguments)]
             try:
-                subprocess.run(
-                    list(map(str, command)), cwd=ROOT, env={**os.environ, **QUIET}, timeout=options.limit, check=True
-                )
+                subprocess.run(command, cwd=ROOT, env={**os.environ, **QUIET}, timeout=options.limit, check=True)
             except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
                 print(system, size, name, "failed:", error, file=sys.stderr)
                 return None
             return dict(json.loads(found.read_text()))
 
+        def record(name: str, figures: Record) -> Record:
+            print(system, size, run, name, {k: round(v, 3) for k, v in figures.items()}, flush=True)
+            return {**described, "run": run, "phase": name, "figures": figures}
+
         built = phase("build")
         if built is None:
-            return records
+            return
         built["passages_per_second"] = built["passages"] / built["seconds"]
         built["passages_per_cpu_second"] = built["passages"] / built["cpu_seconds"]
         built["disk_mb"] = sum(p.stat().st_size for p in place.rglob("*") if p.is_file()) / 1e6
-        record("build", built)
+        yield record("build", built)
         answers = phase("ask")
         if answers is not None:
             searched, answered = answers.pop("search"), answers.pop("answer")
@@ -194,20 +191,16 @@ def measure(
                 answers |= percentiles(timed["seconds"], name) | percentiles(timed["cpu_seconds"], f"{name}_cpu")
             if not run:
                 answers |= quality(questions, searched["results"], answered["results"])
-            record("ask", answers)
-        if options.syncs:
-            for name, texts in (("changed", edits), ("unchanged", {})):
-                if texts:
-                    originals = {n: (folder / "files" / n).read_text(encoding="utf-8") for n in texts}
-                    corpora.write(texts, folder / "files")
-                try:
-                    synced = phase("sync")
-                finally:
-                    if not texts:
-                        corpora.write(originals, folder / "files")
+            yield record("ask", answers)
+        originals = {name: (folder / "files" / name).read_text(encoding="utf-8") for name in edits}
+        try:
+            for name in ("changed", "unchanged") if options.syncs else ():
+                corpora.write(edits, folder / "files")
+                synced = phase("sync")
                 if synced is not None:
-                    record(name, synced)
-    return records
+                    yield record(name, synced)
+        finally:
+            corpora.write(originals, folder / "files")
 
 
 def _python(system: str) -> Path:
