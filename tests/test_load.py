@@ -1,0 +1,119 @@
+"""Many people at once, and many questions one after the other: `pytest -m soak tests/test_load.py -s`."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_process import free_port, running
+from gradio_client import Client
+from gradio_client.utils import QueueError
+from test_app_fakes import GRADIO_WARNINGS
+
+from qa import Pipeline
+from qa.questions import read_questions
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.soak, *GRADIO_WARNINGS]
+
+PEOPLE = 50
+SECONDS = 300
+THINKING = (2.0, 8.0)
+"""How many seconds a person reads an answer before the next question."""
+SOAKED = 10_000
+GROWTH = 60.0
+"""MB by which memory may differ: less than a twentieth of what the models take."""
+
+
+@dataclass
+class Seen:
+    """What came back to all people, and how long each answer took."""
+
+    seconds: list[float] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def resources(process: int | str) -> tuple[float, int, int]:
+    """Resident memory in MB, open files and threads of a process."""
+    folder = Path("/proc") / str(process)
+    fields = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) / 1024, len(os.listdir(folder / "fd")), int(fields["Threads"])
+
+
+def person(address: str, expected: dict[str, str | None], seen: Seen, seed: int, end: float) -> None:
+    rng, one = random.Random(seed), Client(address, verbose=False, analytics_enabled=False)
+    while time.monotonic() < end:
+        question, asked = rng.choice(sorted(expected)), time.monotonic()
+        try:
+            answer = one.predict(question, api_name="/ask")
+            same = answer["question"] == question and answer["text"] == expected[question]
+            outcome = "answered" if same else "wrong"
+        except QueueError:
+            outcome = "busy"
+        except Exception as error:  # noqa: BLE001: whatever else comes back is a failure that is counted
+            outcome = repr(error)
+        with seen.lock:
+            seen.outcomes[outcome] += 1
+            if outcome == "answered":
+                seen.seconds.append(time.monotonic() - asked)
+        time.sleep(rng.uniform(*THINKING))
+
+
+def test_fifty_people_at_once_get_their_own_answers_or_are_told_that_it_is_busy(tmp_path: Path) -> None:
+    corpus = ROOT / "tests" / "corpus"
+    alone = Pipeline.open(corpus, index=tmp_path / "alone")
+    questions = [turns[0].question for turns in read_questions(ROOT / "tests" / "news.jsonl") if len(turns) == 1]
+    expected = {q: alone.ask(q).text for q in questions}
+    seen = Seen()
+    with running(corpus, tmp_path, free_port()) as server:
+        Client(server.address, verbose=False, analytics_enabled=False).predict(questions[0], api_name="/ask")
+        end = time.monotonic() + SECONDS
+        people = [
+            threading.Thread(target=person, args=(server.address, expected, seen, seed, end)) for seed in range(PEOPLE)
+        ]
+        for one in people:
+            one.start()
+        over_time = watched(lambda: any(one.is_alive() for one in people), server.process.pid)
+        for one in people:
+            one.join(120)
+        assert not any(one.is_alive() for one in people), "a question was never answered"
+    p50, p95, p99 = np.percentile(seen.seconds, [50, 95, 99])
+    print(f"\n{dict(seen.outcomes)} in {SECONDS} s: {len(seen.seconds) / SECONDS:.1f} answers/s")
+    print(f"seconds p50 {p50:.2f}, p95 {p95:.2f}, p99 {p99:.2f}; memory (MB), files, threads: {over_time}")
+    assert set(seen.outcomes) <= {"answered", "busy"} and seen.outcomes["answered"] > PEOPLE
+    assert over_time[-1][0] - over_time[1][0] < GROWTH, "memory after the first minute stays"
+
+
+def watched(going_on: Callable[[], bool], process: int) -> list[tuple[float, int, int]]:
+    """The resources of a process once a minute."""
+    found = [resources(process)]
+    while going_on():
+        time.sleep(1)
+        if going_on() and time.monotonic() % 60 < 1:
+            found.append(resources(process))
+    return [*found, resources(process)]
+
+
+def test_ten_thousand_questions_leave_nothing_behind(tmp_path: Path) -> None:
+    pipeline = Pipeline.open(ROOT / "tests" / "corpus", index=tmp_path / "index")
+    questions = [q.question for turns in read_questions(ROOT / "tests" / "news.jsonl") for q in turns]
+    first = {q: json.dumps(pipeline.ask(q).to_dict()) for q in questions}
+    found = [resources("self")]
+    for number in range(SOAKED):
+        question = questions[number % len(questions)]
+        assert json.dumps(pipeline.ask(question).to_dict()) == first[question]
+        if (number + 1) % 1000 == 0:
+            found.append(resources("self"))
+    print(f"\nmemory (MB), files, threads at the start and after each 1,000 questions: {found}")
+    assert found[-1][0] - found[1][0] < GROWTH
+    assert found[-1][1] <= found[1][1] and found[-1][2] <= found[1][2]
