@@ -60,7 +60,7 @@ def person(address: str, expected: dict[str, str | None], seen: Seen, seed: int,
             outcome = "answered" if same else "wrong"
         except QueueError:
             outcome = "busy"
-        except Exception as error:  # noqa: BLE001: whatever else comes back is a failure that is counted
+        except Exception as error:  # noqa: BLE001 - whatever else comes back is counted
             outcome = repr(error)
         with seen.lock:
             seen.outcomes[outcome] += 1
