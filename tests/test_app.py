@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import hashlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +98,30 @@ def test_those_who_do_not_know_the_password_stay_outside(pipeline: FakePipeline)
         inside = Client(address, verbose=False, analytics_enabled=False, auth=("ann", "se:cret"))
         assert inside.predict("who mediated?", api_name="/ask")["text"] == "Ruth Okafor"
         assert urlopen(f"{address}health").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/hostname", "../../../etc/hostname", "..%2f..%2f..%2fetc%2fhostname", "%2e%2e/%2e%2e/etc/hostname",
+     "file:///etc/hostname", str(ROOT / "pyproject.toml"), "pyproject.toml", "app/chat.py",
+     str(ROOT / "qa/reader/model.safetensors"), str(ROOT / "tests/corpus/01-quarry-dam-closed.txt")],
+)  # fmt: skip
+def test_no_file_of_the_machine_is_served(address: str, path: str) -> None:
+    for way in ("gradio_api/file=", "file=", "gradio_api/file/", "static/", "assets/", "gradio_api/proxy=",
+                "gradio_api/stream/a/b/1/"):  # fmt: skip
+        got = httpx.get(f"{address}{way}{path}")
+        assert got.status_code in (400, 403, 404), (way, got.status_code)
+
+
+@pytest.mark.parametrize("name", ["../../out.txt", "/etc/out.txt", "..\\..\\out.txt", ".bashrc", "x" * 300 + ".txt"])
+def test_an_upload_stays_in_its_folder_whatever_its_name(address: str, name: str) -> None:
+    sent = [httpx.post(f"{address}gradio_api/upload", files={"files": (name, b"own words")}) for _ in range(2)]
+    paths = [Path(s.json()[0]) for s in sent]
+    for path in paths:
+        assert path.parent.parent == Path(tempfile.gettempdir()) / "gradio" and "/" not in path.name
+        assert len(path.parent.name) == 64, "nobody guesses where another's upload lies"
+        assert hashlib.sha256(b"own words").hexdigest() != path.parent.name
+        path.unlink(missing_ok=True)
 
 
 def test_a_real_mcp_client_lists_and_calls_the_tools(pipeline: FakePipeline) -> None:
