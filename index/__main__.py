@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from index import BadCorpus, Index, QAError, SyncReport, index_folder, remove_index
-from index.progress import progress_bar
+from index.progress import progress_bar, tell
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nindex: stopped; what was embedded is kept, the same command goes on from there", file=sys.stderr)
         return 130
-    print(_summary(report, place))
+    tell(_summary(report, place))
     return 0
 
 

@@ -148,6 +148,8 @@ class Database:
             raise IndexProblem(f"{self.path} cannot be used ({error}): check the disk and the permissions") from error
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
+        except (FileExistsError, NotADirectoryError) as error:
+            raise IndexProblem(f"no index can lie in {self.path.parent}: it is no folder, name another") from error
         except OSError as error:
             raise IndexProblem(
                 f"{self.path} cannot be used ({error.strerror}): check the disk and the permissions"

@@ -1,7 +1,10 @@
-"""A progress bar for people at a terminal."""
+"""What the commands show: a progress bar for people at a terminal, and lines of text."""
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +16,10 @@ _UNITS = {"reading": "files", "embedding": "passages", "asking": "questions"}
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A `Progress` that draws a bar with rate and time left on standard error, one after another for each stage."""
+    """A `Progress` that draws a bar with rate and time left on standard error, one after another for each stage.
+
+    Nothing is drawn where standard error is no terminal.
+    """
     from tqdm import tqdm
 
     bars: dict[str, Any] = {}
@@ -22,7 +28,7 @@ def progress_bar() -> Iterator[Progress]:
         if stage not in bars or bars[stage].n >= bars[stage].total:  # the stage begins anew, with another file
             for finished in bars.values():
                 finished.close()
-            bars[stage] = tqdm(total=total, desc=stage, unit=f" {_UNITS.get(stage, stage)}", leave=False)
+            bars[stage] = tqdm(total=total, desc=stage, unit=f" {_UNITS.get(stage, stage)}", leave=False, disable=None)
         bars[stage].update(done - bars[stage].n)
 
     try:
@@ -30,3 +36,13 @@ def progress_bar() -> Iterator[Progress]:
     finally:
         for bar in bars.values():
             bar.close()
+
+
+def tell(text: str) -> None:
+    """Print `text`; what the output's encoding lacks is escaped, and nobody reading on (`| head -1`) is no error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whatever comes later, Python's last flush too, goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

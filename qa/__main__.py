@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from index import BadCorpus, BadQuery, QAError
-from index.progress import progress_bar
-from qa.pipeline import PASSAGES, Pipeline
+from index.progress import progress_bar, tell
+from qa.pipeline import LONGEST_QUESTION, PASSAGES, Pipeline
 
 ANSWERED, BAD_INPUT, ABSTAINED, STOPPED = 0, 2, 3, 130
 
@@ -22,6 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
         # What can be known to be wrong is said before anything heavy is loaded.
         if not options.question.strip():
             raise BadQuery("the question is empty: write a question or a few words")
+        if len(options.question) > LONGEST_QUESTION:
+            raise BadQuery(
+                f"the question has {len(options.question):,} characters: at most {LONGEST_QUESTION:,} are read"
+            )
         if options.k < 1:
             raise BadQuery(f"--k is {options.k}: it must be at least 1")
         if not options.corpus.is_dir():
@@ -42,10 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return STOPPED
     if options.json:
-        print(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
+        tell(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
     else:
-        coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        print(answer.render(bold=_bold if coloured else str))
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        coloured = sys.stdout.isatty() and not plain
+        tell(answer.render(bold=_bold if coloured else str))
     return ABSTAINED if answer.text is None else ANSWERED
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from index import BadCorpus, BadInput, Index, QAError
-from index.progress import progress_bar
+from index.progress import progress_bar, tell
 from qa.outcomes import ask_all, figures_of
 from qa.pipeline import PASSAGES, Pipeline
 from qa.questions import Conversation, read_questions
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    print(table(figures))
+    tell(table(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0

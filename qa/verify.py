@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from index import BadCorpus, BadInput, Document, QAError, UnreadableDocument, read_document
+from index.progress import tell
 from qa.answer import visible
 from qa.export import FORMAT
 
@@ -39,7 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0 all good, 1 some not, 2 bad input."""
     options = _parser().parse_args(arguments)
     folders = options.corpus or [Path("seeds")]
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever a file quotes is printed
     try:
         for folder in folders:
             if not folder.is_dir():
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         words = " ".join(visible(quotation.exact).split())
         quoted = f"“{words[:60]}{'…' if len(words) > 60 else ''}”"
         place = f"{visible(quotation.document)} characters {quotation.start}-{quotation.end}"
-        print(f"{'good' if problem is None else 'BAD '}  {quotation.name}  {place}  {problem or quoted}")
+        tell(f"{'good' if problem is None else 'BAD '}  {quotation.name}  {place}  {problem or quoted}")
     print(f"{len(quotations) - bad} of {len(quotations)} quotations stand where they are said to", file=sys.stderr)
     return NOT_GOOD if bad else GOOD
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import qa.__main__ as command_line
+from index.progress import tell
+from qa import Pipeline
 from tests.conftest import ROOT
 
 
@@ -48,12 +52,53 @@ def test_abstaining_is_status_3(cache: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "bold"),
+    [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+def test_the_answer_is_bold_at_a_terminal_that_wants_it(
+    seeds: Pipeline, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], bold: bool
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Pipeline, "open", lambda *_, **__: seeds)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert command_line.main(["Who asked the CSTO for help?"]) == 0
+    assert ("\x1b[1m" in sys.stdout.getvalue()) == bold  # type: ignore[attr-defined]
+
+
+def test_what_the_encoding_of_the_output_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
+    tell("“Ærø” \udcff")
+    assert out.getvalue() == rb"\u201c\xc6r\xf8\u201d \udcff" + os.linesep.encode()
+
+
+def test_nobody_reading_on_is_no_error(cache: Path) -> None:
+    command = [sys.executable, "-m", "qa", "Who asked the CSTO for help?"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.wait(300), process.stderr.read()) == (0, b"")
+
+
+@pytest.mark.parametrize(
     ("command", "said"),
     [
         (["qa", " "], "the question is empty"),
         (["qa", "Who?", "--corpus", "no-such"], "no-such is no folder"),
         (["qa", "Who?", "--k", "0"], "--k is 0"),
         (["qa", "Who?", "--threshold", "7"], "threshold is 7"),
+        (["qa", "Who? " * 401], "the question has 2,005 characters: at most 2,000 are read"),
+        (["qa", "Who?", "--index", "README.md"], "no index can lie in README.md: it is no folder"),
         (["index", "no-such"], "no-such is no folder"),
         (["qa.evaluate", "no-such.jsonl"], "cannot be read"),
         (["qa.train", "--data", "tests/questions.jsonl", "--out", "unused"], "SQuAD-shaped"),
