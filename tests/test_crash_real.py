@@ -1,4 +1,4 @@
-"""Kills and concurrency with the real encoder and `python -m index` itself: `pytest -m soak -s tests/test_crash_real.py`
+"""Kills and concurrency with the real encoder and `python -m index` itself: `pytest -m soak tests/test_crash_real.py`.
 
 The same is done in every test run, many times faster, with an encoder that can be computed by hand: test_crash.py.
 """
