@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 
 from app import render
-from app.corpus import ask, place_corpus, rechecked
+from app.corpus import ask, place_corpus
 from app.examples import example_questions
 from app.keep import place_feedback, place_saving
 from app.page import document_view, missing_document
@@ -87,7 +87,7 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
         return page(answers, problem=_WRONG if begun else _BUSY), begun or gr.skip(), ""
 
     def as_it_is_now(answers: tuple[Answer, ...], turn: int) -> tuple[Any, ...]:
-        now = rechecked(answers[turn])
+        now = answers[turn].rechecked()
         if now == answers[turn]:
             return gr.skip(), gr.skip(), render.sources(now, turn), now
         answers = (*answers[:turn], now, *answers[turn + 1 :])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import gradio as gr
 from app.listing import OWN, choices, chosen, listing
 from app.sent import number
 from app.uploads import Uploads
-from qa import SUFFIXES, Answer, Citation, Pipeline, QAError, together
+from qa import SUFFIXES, Answer, Pipeline, QAError, together
 
 KEPT_SECONDS = 24 * 3600
 """How long after the last change the files of somebody are kept who never closes the page."""
@@ -57,19 +56,6 @@ def ask(
     if mine is not None and added and (only_added is None or only_added):
         answers.append(mine.ask(question, history=history, documents=only_added))
     return together(answers)
-
-
-def rechecked(answer: Answer) -> Answer:
-    """The answer with those of its citations marked as stale whose files are not what they were when indexed."""
-    hashes: dict[Path, str | None] = {}
-
-    def now(citations: Sequence[Citation]) -> tuple[Citation, ...]:
-        for file in {Path(c.folder) / c.document for c in citations} - hashes.keys():
-            hashes[file] = _sha256(file)
-        return tuple(replace(c, stale=c.stale or hashes[Path(c.folder) / c.document] != c.sha256) for c in citations)
-
-    others = tuple(replace(other, citations=now(other.citations)) for other in answer.alternatives)
-    return replace(answer, citations=now(answer.citations), alternatives=others, related=now(answer.related))
 
 
 def place_corpus(
@@ -140,16 +126,6 @@ def place_corpus(
     shown.apply(turn_to, own, shown, queue=False, **private)
     page.load(listed, own, [shown, places], queue=False, **private)
     return Corpus(own, places, since, until)
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        if not path.is_file():  # what is no file may never end
-            return None
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _close(own: Uploads | None) -> None:

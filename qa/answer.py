@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from index import Anchor, Document, UnreadableDocument, read_document
+from index import Anchor, Document, UnreadableDocument, file_sha256, read_document
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -138,6 +138,21 @@ class Answer:
     def sources(self) -> int:
         """How many documents are cited, near copies of one another counted once."""
         return len({c.document for c in self.citations if c.copy_of is None})
+
+    def rechecked(self) -> Answer:
+        """This answer, those of its citations marked as stale whose files are no longer what was indexed."""
+        hashes: dict[tuple[str, str], str | None] = {}
+
+        def now(citations: Sequence[Citation]) -> tuple[Citation, ...]:
+            for folder, document in {(c.folder, c.document) for c in citations} - hashes.keys():
+                try:
+                    hashes[folder, document] = file_sha256(Path(folder) / document, Path(folder))
+                except UnreadableDocument:
+                    hashes[folder, document] = None
+            return tuple(replace(c, stale=c.stale or hashes[c.folder, c.document] != c.sha256) for c in citations)
+
+        others = tuple(replace(other, citations=now(other.citations)) for other in self.alternatives)
+        return replace(self, citations=now(self.citations), alternatives=others, related=now(self.related))
 
     def to_dict(self) -> dict[str, Any]:
         """The one JSON form, shared by the shell, the evaluation and the web API."""
