@@ -105,7 +105,10 @@ def place_corpus(
         first = number(event._data, "first", len(pipeline.index.documents()))
         return listed(own, first=first or 0)[0]
 
-    with gr.Accordion("Documents", open=False, elem_id="corpus"):
+    def title(*limits: Sequence[str]) -> dict[str, Any]:  # else a folded panel hides why nothing is found
+        return gr.update(label="Documents: only those chosen here are searched" if any(limits) else "Documents")
+
+    with gr.Accordion("Documents", open=False, elem_id="corpus") as panel:
         with gr.Row():
             places = gr.Dropdown(
                 multiselect=True, allow_custom_value=True, label="Search only in", elem_id="places", min_width=220
@@ -113,13 +116,15 @@ def place_corpus(
             since = gr.Textbox(label="From", placeholder="2031-03-04", max_length=10, min_width=100)
             until = gr.Textbox(label="To", placeholder="2031-03-04", max_length=10, min_width=100)
         files = gr.File(
-            label="Add files of your own", file_count="multiple", file_types=sorted(SUFFIXES), height=110,
+            label="Add files of your own", file_count="multiple", file_types=sorted(SUFFIXES), height=84,
             elem_id="files",
         )  # fmt: skip
         up_to_date = gr.Button("Look for changes in the folder", elem_id="sync", size="sm")
         shown = part("", "listing")
     own = gr.State(None, time_to_live=KEPT_SECONDS, delete_callback=_close)
     one: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "files", **private}
+    limits = [places, since, until]
+    gr.on([limit.change for limit in limits], title, limits, panel, queue=False, trigger_mode="always_last", **private)
     up_to_date.click(sync, own, [shown, places], **one)
     files.upload(add, [files, own], [shown, places, own, files], **one)
     shown.delete(remove, [own, places], [shown, places], **one)

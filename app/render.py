@@ -75,7 +75,7 @@ def sources(answer: Answer | None, turn: int) -> str:
         return '<p class="nothing">The sources of an answer are shown here.</p>'
     groups: list[tuple[str, tuple[Citation, ...]]] = [
         ("Sources" if len(answer.citations) > 1 else "Source", answer.citations),
-        ("Of other possible answers", tuple(c for other in answer.alternatives for c in other.citations)),
+        ("Sources of other possible answers", tuple(c for other in answer.alternatives for c in other.citations)),
         ("Related, not an answer", answer.related),
     ]
     parts, place = [], 0

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -141,15 +142,10 @@ class Answer:
 
     def rechecked(self) -> Answer:
         """This answer, those of its citations marked as stale whose files are no longer what was indexed."""
-        hashes: dict[tuple[str, str], str | None] = {}
+        hash_once = cache(hash_now)
 
         def now(citations: Sequence[Citation]) -> tuple[Citation, ...]:
-            for folder, document in {(c.folder, c.document) for c in citations} - hashes.keys():
-                try:
-                    hashes[folder, document] = file_sha256(Path(folder) / document, Path(folder))
-                except UnreadableDocument:
-                    hashes[folder, document] = None
-            return tuple(replace(c, stale=c.stale or hashes[c.folder, c.document] != c.sha256) for c in citations)
+            return tuple(replace(c, stale=c.stale or hash_once(c.folder, c.document) != c.sha256) for c in citations)
 
         others = tuple(replace(other, citations=now(other.citations)) for other in self.alternatives)
         return replace(self, citations=now(self.citations), alternatives=others, related=now(self.related))
@@ -221,6 +217,14 @@ class Answer:
                 for c in other.citations
             )
             yield f"  or: {visible(other.text)} ({places}; confidence {other.confidence:.0%})"
+
+
+def hash_now(folder: str | Path, document: str) -> str | None:
+    """The sha256 of a document's file as it is now, or None if it is gone or unreadable."""
+    try:
+        return file_sha256(Path(folder) / document, Path(folder))
+    except UnreadableDocument:
+        return None
 
 
 def visible(text: str) -> str:

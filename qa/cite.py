@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from index import Document, UnreadableDocument, file_sha256
-from qa.answer import Alternative, Citation, Excerpt
+from index import Document
+from qa.answer import Alternative, Citation, Excerpt, hash_now
 from qa.candidates import Candidate, originals
 from qa.shape import asks_for_explanation, points_back
 from qa.surroundings import sentence_before, sentence_of, shown_range
@@ -47,25 +47,23 @@ def cite_range(
         anchor=document.anchor(span[0]),
         sha256=document.sha256,
         folder=str(folder),
-        stale=_sha256(folder / document.path, folder) != document.sha256,
+        stale=hash_now(folder, document.path) != document.sha256,
     )
 
 
 def renumbered(alternatives: Sequence[Alternative], taken: int) -> tuple[Alternative, ...]:
     """The alternatives, their citations numbered on after the `taken` ones of the answer."""
-    numbered = []
+    renewed = []
     for alternative in alternatives:
-        moved = tuple(
-            replace(c, number=taken + 1 + c.number, copy_of=None if c.copy_of is None else taken + 1 + c.copy_of)
-            for c in alternative.citations
-        )
-        taken += len(moved)
-        numbered.append(replace(alternative, citations=moved))
-    return tuple(numbered)
+        renewed.append(replace(alternative, citations=numbered(alternative.citations, taken + 1)))
+        taken += len(alternative.citations)
+    return tuple(renewed)
 
 
-def _sha256(path: Path, folder: Path) -> str | None:
-    try:
-        return file_sha256(path, folder)
-    except (OSError, UnreadableDocument):
-        return None
+def numbered(citations: Sequence[Citation], first: int) -> tuple[Citation, ...]:
+    """The citations of one answer or alternative numbered from `first` on; copies go on naming their original."""
+    new = {citation.number: number for number, citation in enumerate(citations, first)}
+    return tuple(
+        replace(c, number=number, copy_of=None if c.copy_of is None else new.get(c.copy_of))
+        for number, c in enumerate(citations, first)
+    )

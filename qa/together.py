@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, zip_longest
 from pathlib import Path
 
 from index import Index
-from qa.answer import Alternative, Answer, Citation
+from qa.answer import Alternative, Answer
+from qa.cite import numbered, renumbered
 from qa.metrics import normalise
 from qa.pipeline import ALTERNATIVES, PASSAGES, Pipeline
 
@@ -29,27 +30,14 @@ def together(answers: Sequence[Answer]) -> Answer:
     if not found:
         mixed = chain.from_iterable(zip_longest(*(a.related for a in answers)))
         related = [c for c in mixed if c is not None][:PASSAGES]
-        return replace(max(answers, key=lambda a: a.confidence), related=_numbered(related, 1))
+        return replace(max(answers, key=lambda a: a.confidence), related=numbered(related, 1))
     best, *rest = found
     citations, others = best.citations, list(best.alternatives)
     for other in rest:
         if other.text is not None and normalise(other.text) == normalise(best.text or ""):
-            citations += _numbered(other.citations, len(citations) + 1)
+            citations += numbered(other.citations, len(citations) + 1)
         else:
             others.append(Alternative(other.text or "", other.sentence or "", other.confidence, other.citations))
         others += other.alternatives
-    taken, numbered = len(citations), []
-    for alternative in sorted(others, key=lambda a: -a.confidence)[:ALTERNATIVES]:
-        numbered.append(replace(alternative, citations=_numbered(alternative.citations, taken + 1)))
-        taken += len(alternative.citations)
-    return replace(best, citations=citations, alternatives=tuple(numbered))
-
-
-def _numbered(citations: Iterable[Citation], first: int) -> tuple[Citation, ...]:
-    """The citations of one answer or alternative numbered from `first` on; copies go on naming their original."""
-    listed = list(citations)
-    new = {citation.number: number for number, citation in enumerate(listed, first)}
-    return tuple(
-        replace(c, number=number, copy_of=None if c.copy_of is None else new.get(c.copy_of))
-        for number, c in enumerate(listed, first)
-    )
+    others = sorted(others, key=lambda a: -a.confidence)[:ALTERNATIVES]
+    return replace(best, citations=citations, alternatives=renumbered(others, len(citations)))

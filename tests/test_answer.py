@@ -101,6 +101,17 @@ def test_no_answer_says_so_and_lists_what_is_related(citation: Citation) -> None
     assert "do not answer" in none._repr_html_() and "Related, not an answer" in none._repr_html_()
 
 
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text(TEXT + " More."), Path.unlink, None])
+def test_an_answer_is_rechecked_against_the_files_as_they_are_now(citation: Citation, spoil: object) -> None:
+    given = replace(answer(citation), alternatives=(Alternative("x", "x", 0.5, (citation,)),), related=(citation,))
+    if spoil is not None:
+        spoil(Path(citation.folder) / citation.document)  # type: ignore[operator]
+    now = given.rechecked()
+    cited = (*now.citations, *now.alternatives[0].citations, *now.related)
+    assert [c.stale for c in cited] == [spoil is not None] * 3
+    assert replace(now.citations[0], stale=False) == citation and (spoil is not None or now == given)
+
+
 def test_a_stale_citation_is_said_to_be_stale(citation: Citation) -> None:
     stale = replace(citation, stale=True)
     assert "changed since it was indexed" in str(answer(stale))

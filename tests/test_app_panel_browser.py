@@ -65,6 +65,7 @@ def test_a_question_is_put_to_the_chosen_folder_only(page: Page, pipeline: FakeP
     page.get_by_label("Search only in").fill("news/")
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Documents: only those chosen here are searched")).to_be_visible()
     ask(page, "Who mediated?")
     assert "news/end.txt" in pipeline.searched and "ferry.txt" not in pipeline.searched
     page.get_by_label("From").fill("yesterday")
