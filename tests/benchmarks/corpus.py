@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PASSAGES_A_FILE = 10
-POOL = 8_000
+POOL = 4_000
 FEWEST_CHARACTERS, MOST_CHARACTERS = 300, 950
 """Of a made passage: no system cuts it, nor joins it with its neighbour, so all of them index the same number."""
 ADDED = "This line was added in the second edition."
