@@ -11,6 +11,7 @@ from html import escape
 
 from app.marks import marked, plain, shown, window
 from qa import Alternative, Answer, Citation, copy_text
+from qa.answer import NO_ANSWER
 
 REACH_SENTENCE, REACH_PASSAGE = 600, 2_000
 """How many characters are shown to either side of the cited words, at most."""
@@ -160,7 +161,7 @@ def _no_answer(answer: Answer, turn: int) -> str:
     )
     closest = f'<p class="label">Related, not an answer</p><ul class="related">{related}</ul>' if related else ""
     return (
-        f'<div class="answer none"><p class="words">The documents do not answer this.</p>{closest}'
+        f'<div class="answer none"><p class="words">{NO_ANSWER}</p>{closest}'
         f'<p class="meta">{_actions(answer, turn)}</p></div>'
     )
 

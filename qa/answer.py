@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from index import Anchor, Document, UnreadableDocument, file_sha256, read_document
+
+NO_ANSWER = "The documents do not answer this."
+STALE = "changed since it was indexed"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -165,24 +168,24 @@ class Answer:
 
     def __str__(self) -> str:
         """The form for terminals without colours."""
-        return self.render(bold=lambda text: text)
+        return self.render(bold=str)
 
     def _repr_html_(self) -> str:
         """The form for notebooks: escaped, the answer in bold in its sentence, numbered sources below."""
         if self.text is None:
-            head = "<p><em>The documents do not answer this.</em></p>"
+            head = f"<p><em>{NO_ANSWER}</em></p>"
             label, shown = "Related, not an answer:", self.related
         else:
             head = f"<p>{_marked_sentence(self.citations[0])} <small>confidence {self.confidence:.0%}</small></p>"
             label, shown = "", self.citations
         sources = "".join(
             f"<li value={c.number}>{html.escape(c.title)}, <code>{html.escape(c.uri)}</code>"
-            f"{' <strong>changed since it was indexed</strong>' if c.stale else ''}</li>"
+            f"{f' <strong>{STALE}</strong>' if c.stale else ''}</li>"
             for c in shown
         )
         return f"{head}{label}<ol>{sources}</ol>"
 
-    def render(self, *, bold: Any) -> str:
+    def render(self, *, bold: Callable[[str], str]) -> str:
         """The answer in its sentence, numbered sources with file and place, and the confidence, as lines of text.
 
         Args:
@@ -190,11 +193,11 @@ class Answer:
         """
         return "\n".join(self._lines(bold))
 
-    def _lines(self, bold: Any) -> Iterator[str]:
+    def _lines(self, bold: Callable[[str], str]) -> Iterator[str]:
         if self.understood_as:
             yield f"understood as: {visible(self.understood_as)}"
         if self.text is None:
-            yield "The documents do not answer this."
+            yield NO_ANSWER
             if self.related:
                 yield ""
                 yield "Related, not an answer:"
@@ -213,8 +216,7 @@ class Answer:
         yield f"  confidence {self.confidence:.0%}"
         for other in self.alternatives:
             places = ", ".join(
-                f"{visible(c.document)}, {visible(c.place)}{', changed since it was indexed' if c.stale else ''}"
-                for c in other.citations
+                f"{visible(c.document)}, {visible(c.place)}{f', {STALE}' if c.stale else ''}" for c in other.citations
             )
             yield f"  or: {visible(other.text)} ({places}; confidence {other.confidence:.0%})"
 
@@ -239,7 +241,7 @@ def _source_lines(citation: Citation) -> Iterator[str]:
     yield f"  [{citation.number}] {visible(citation.title)}{date}{copy}"
     yield f"      {visible(citation.document)}{place} · characters {citation.start}-{citation.end}"
     if citation.stale:
-        yield "      changed since it was indexed: run `python -m index` to bring the index up to date"
+        yield f"      {STALE}: run `python -m index` to bring the index up to date"
 
 
 def _marked_sentence(citation: Citation) -> str:

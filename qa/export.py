@@ -13,14 +13,11 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from qa.answer import Answer, Citation, visible
+from qa.answer import NO_ANSWER, STALE, Answer, Citation, visible
 
 FORMAT = "extractive-qa conversation 1"
 AROUND = 32
 """How many characters before and after the words a TextQuoteSelector gives, at most."""
-
-NO_ANSWER = "The documents do not answer this."
-_STALE = "changed since it was indexed"
 
 
 def conversation_json(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -49,11 +46,7 @@ def _turn(answer: Answer, number: int) -> dict[str, Any]:
         return [_annotation(citation, number) for citation in citations]
 
     return {
-        "question": answer.question,
-        "understood_as": answer.understood_as,
-        "text": answer.text,
-        "sentence": answer.sentence,
-        "confidence": answer.confidence,
+        **answer.to_dict(),
         "citations": annotations(answer.citations),
         "alternatives": [
             {**other.to_dict(), "citations": annotations(other.citations)} for other in answer.alternatives
@@ -131,7 +124,7 @@ def _sources(citations: Sequence[Citation]) -> Iterator[str]:
 
 
 def _source(citation: Citation) -> list[str]:
-    parts = (citation.title, citation.document, citation.place, citation.date, _STALE if citation.stale else None)
+    parts = (citation.title, citation.document, citation.place, citation.date, STALE if citation.stale else None)
     return [visible(part) for part in parts if part]
 
 
