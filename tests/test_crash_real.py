@@ -132,7 +132,7 @@ def test_two_processes_ask_while_others_sync(tmp_path: Path) -> None:
         (corpus / "new").rename(corpus / "lighthouse.txt")
 
     appoint(KEEPERS[0])
-    assert start(corpus, place, log).wait() == 0
+    assert "27 added" in start(corpus, place, log).communicate()[0]
     command = [sys.executable, "-m", "tests.asking", *map(str, (corpus, place, stop)), KEEPER, ELECTION]
     asking = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [[process.stdout.readline() for _ in range(4)] for process in asking if process.stdout is not None]
