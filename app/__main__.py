@@ -46,7 +46,13 @@ def _serve(options: argparse.Namespace, users: list[tuple[str, str]], scratch: P
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        pipeline = Pipeline.open(options.corpus, index=options.index, reader=options.reader, progress=_progress)
+        pipeline = Pipeline.open(
+            options.corpus,
+            index=options.index,
+            encoder=options.encoder,
+            reader=options.reader,
+            progress=_progress,
+        )
     except QAError as error:
         print(f"python -m app: {error}", file=sys.stderr)
         return 2
@@ -84,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
     setting("--corpus", Path("seeds"), "the documents (default: seeds)", type=Path, metavar="DIR")
     setting("--index", None, "where the index lies (default: the user's cache)", type=Path, metavar="DIR")
+    setting("--encoder", None, "light, or a sentence-transformers name or folder", metavar="NAME")
     setting("--reader", None, "a folder that qa.train wrote (default: the packaged one)", type=Path, metavar="DIR")
     setting("--host", "127.0.0.1", "the address to listen on (default: 127.0.0.1, this machine only)")
     setting("--port", 7860, "the port (default: 7860)", type=int, metavar="N")

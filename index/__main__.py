@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, help="the folder of .txt, .md, .html, .pdf and .docx files")
     parser.add_argument("--index", type=Path, metavar="DIR", help="where the index lies (default: in the user's cache)")
-    parser.add_argument("--encoder", metavar="NAME", help="a sentence-transformers name or folder (default: packaged)")
+    parser.add_argument("--encoder", metavar="NAME", help="light, or a sentence-transformers name or folder")
     parser.add_argument("--rebuild", action="store_true", help="remove the index first and embed everything again")
     return parser
 

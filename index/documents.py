@@ -22,11 +22,7 @@ from index.blocks import Block, Content, Kind, has_words, one_line
 from index.bounded import read_bounded
 from index.dates import date_in
 from index.errors import BadCorpus, UnreadableDocument
-from index.markdown import read_markdown
-from index.pdf import read_pdf
 from index.plain import decode, read_plain
-from index.web import read_web
-from index.word import read_word
 
 __all__ = [
     "MAX_BYTES", "SUFFIXES", "Anchor", "Block", "Document", "Kind", "UnreadableDocument", "content_of", "file_sha256",
@@ -243,14 +239,25 @@ def content_of(data: bytes, suffix: str) -> Content:
     Raises:
         UnreadableDocument: it can't be read.
     """
+    # Each format's parser is loaded with the first file of that format: together they would double the time to start.
     if suffix in (".html", ".htm"):
+        from index.web import read_web
+
         return read_web(data)
     if suffix == ".pdf":
+        from index.pdf import read_pdf
+
         return read_pdf(data)
     if suffix == ".docx":
+        from index.word import read_word
+
         return read_word(data)
     text = decode(data)
-    return read_markdown(text) if suffix in (".md", ".markdown") else read_plain(text)
+    if suffix in (".md", ".markdown"):
+        from index.markdown import read_markdown
+
+        return read_markdown(text)
+    return read_plain(text)
 
 
 def _readable(stem: str) -> str:

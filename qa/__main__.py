@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             pipeline = Pipeline.open(
                 options.corpus,
                 index=options.index,
+                encoder=options.encoder,
                 reader=options.reader,
                 threshold=options.threshold,
                 progress=progress,
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("question")
     parser.add_argument("--corpus", type=Path, default=Path("seeds"), metavar="DIR", help="default: seeds")
     parser.add_argument("--index", type=Path, metavar="DIR", help="where the index lies (default: in the user's cache)")
+    parser.add_argument("--encoder", metavar="NAME", help="light, or a sentence-transformers name or folder")
     parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")
     parser.add_argument(
         "--reader", type=Path, metavar="DIR", help="a folder that qa.train wrote (default: the packaged one)"

@@ -31,10 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress, corpus_for(conversations, options.corpus) as (asked, corpus, scratch):
             place = options.index or scratch
-            index = Index.open(place)
+            index = Index.open(place, encoder=options.encoder)
             index.embedder.embed(["warm"])  # loading the encoder is no part of the indexing that is measured
             synced = index.sync(corpus, progress=progress)
-            pipeline = Pipeline.open(corpus, index=place, reader=options.reader, threshold=options.threshold)
+            pipeline = Pipeline.open(
+                corpus, index=place, encoder=options.encoder, reader=options.reader, threshold=options.threshold
+            )
             outcomes = ask_all(asked, pipeline, k=options.k, history=options.history, progress=progress)
             figures = figures_of(outcomes, synced, null_margin=pipeline.confidence.null_margin)
             if options.report:
@@ -121,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("questions", type=Path, help="JSONL of questions or conversations, or a SQuAD file")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="default: the questions' contexts, else seeds")
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (default: made anew, removed)")
+    parser.add_argument("--encoder", metavar="NAME", help="light, or a sentence-transformers name or folder")
     parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")
     parser.add_argument(
         "--reader", type=Path, metavar="DIR", help="a folder that qa.train wrote (default: the packaged one)"

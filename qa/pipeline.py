@@ -66,7 +66,8 @@ class Pipeline:
         Args:
             corpus: a folder of documents.
             index: where the index lies; by default in the user's cache.
-            encoder: a sentence-transformers name or folder; by default the packaged one.
+            encoder: "light", or a sentence-transformers name or folder; by default the light one where the index was
+                made with it, else the packaged one.
             reader: a folder that `qa.train` and `qa.calibrate` wrote; by default the packaged one.
             threshold: the confidence, 0 to 1, below which no answer is given; by default the fitted one.
             progress: is told how far the indexing is.

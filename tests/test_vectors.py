@@ -69,3 +69,40 @@ def test_a_truncated_or_missing_file_is_an_index_problem(tmp_path: Path) -> None
     for broken in (path, tmp_path / "none"):
         with pytest.raises(IndexProblem, match="cannot be read"):
             VectorIndex.load(broken)
+
+
+def test_beyond_its_limit_exact_search_gives_way_to_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("index.vectors.EXACT_UP_TO", 900)
+    rng = np.random.default_rng(0)
+    vectors = unit(rng, 901)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = rng.permutation(2**60 + np.arange(901)).astype(np.int64)
+    below, above = VectorIndex.build(ids[:900], vectors[:900]), VectorIndex.build(ids, vectors)
+    assert below.exact and not above.exact and len(above) == 901
+    above.save(tmp_path / "v")
+    above = VectorIndex.load(tmp_path / "v")
+    # 128 of 60 lists are all of them: the same neighbours and scores as exact search, from either side
+    for query in vectors[::90]:
+        found, exact = above.search(query, 10), sorted(zip(-(vectors @ query), ids.tolist(), strict=True))[:10]
+        assert [number for number, _ in found] == [number for _, number in exact]
+        assert [s for _, s in found] == pytest.approx([-s for s, _ in exact], abs=2e-3)
+        assert above.similarity(query, [n for n, _ in found]) == pytest.approx([s for _, s in found], abs=1e-5)
+
+
+def test_few_lists_find_nearly_all_neighbours_and_all_of_those_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("index.vectors.EXACT_UP_TO", 0)
+    monkeypatch.setattr("index.vectors.PROBED", 12)
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(60, 16))
+    vectors = (centres[rng.integers(60, size=3000)] + 0.3 * rng.normal(size=(3000, 16))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index, chosen = VectorIndex.build(np.arange(3000), vectors), np.arange(0, 3000, 100)
+    hits = 0
+    for query in vectors[1::150]:
+        exact = np.argsort(-(vectors @ query), kind="stable")[:10]
+        hits += len({number for number, _ in index.search(query, 10)} & set(exact.tolist()))
+        # the nearest lists hold few of these or none
+        among = [number for number, _ in index.search(query, 30, chosen)]
+        assert sorted(among) == chosen.tolist()
+        assert among[:5] == chosen[np.argsort(-(vectors[chosen] @ query), kind="stable")[:5]].tolist()
+    assert hits >= 0.98 * 200
