@@ -27,7 +27,7 @@ class LightEmbedder(Embedder):
     """The light encoder: a table of int8 vectors, one a word piece, each with its scale."""
 
     # Of a text's words it knows little more than BM25 does, so that it weighs less beside it (README, figures).
-    fusion_weight = 0.4
+    fusion_weight = 0.5
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         """Take a file that `index.distil` wrote; it is read at the first call."""

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FILES = sorted(p for package in ("index", "qa", "app") for p in (ROOT / package).rglob("*.py"))
 HOME = {
-    "torch": {"index/embedder.py", "qa/reader.py", "qa/train.py", "qa/weights.py"},
-    "transformers": {"index/embedder.py", "qa/reader.py", "qa/weights.py"},
+    "torch": {"index/embedder.py", "index/distil.py", "qa/reader.py", "qa/train.py", "qa/weights.py"},
+    "transformers": {"index/embedder.py", "index/distil.py", "qa/reader.py", "qa/weights.py"},
     "sentence_transformers": {"index/embedder.py"},
     "faiss": {"index/vectors.py"},
     "tantivy": {"index/lexical.py", "index/cluster_lexical.py"},
@@ -74,7 +74,7 @@ def test_what_is_exported_is_what_is_listed(package: str) -> None:
     "command",
     [
         ["qa", "--help"], ["qa", " "], ["qa", "Who?", "--corpus", "no-such-folder"], ["qa", "Who?", "--k", "0"],
-        ["index", "--help"], ["index", "no-such-folder"], ["app", "--help"], ["app", "--corpus", "no-such-folder"],
+        ["index", "--help"], ["index", "no-such-folder"], ["index.distil", "--help"], ["app", "--help"], ["app", "--corpus", "no-such-folder"],
         ["qa.evaluate", "--help"], ["qa.evaluate", "no-such-file"], ["qa.train", "--help"],
         ["qa.verify", "--help"], ["qa.verify", "no-such-file"],
     ],
