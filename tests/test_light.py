@@ -22,7 +22,8 @@ def light() -> LightEmbedder:
 
 
 def test_vectors_have_length_one_and_do_not_hang_on_their_neighbours(light: LightEmbedder) -> None:
-    texts = [f"Text {n} of the dam. " * (1 + n % 7) for n in range(300)] + ["", " \n", "\u200b"]  # two batches; no words
+    texts = [f"Text {n} of the dam. " * (1 + n % 7) for n in range(300)]  # two batches
+    texts += ["", " \n", "\u200b"]  # no words
     vectors = light.embed(texts)
     assert vectors.shape == (303, light.dimension) and vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(303), abs=1e-5)
