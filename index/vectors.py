@@ -85,7 +85,7 @@ class VectorIndex:
             asked["sel"] = faiss.IDSelectorBatch(only)
         if not self.exact:
             asked["nprobe"] = PROBED if only is None else self._index.nlist
-        kind = faiss.SearchParameters if self.exact else faiss.SearchParametersIVF
+        kind: Any = faiss.SearchParameters if self.exact else faiss.SearchParametersIVF
         scores, ids = self._index.search(vector[None, :], k, params=kind(**asked) if asked else None)
         pairs = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         # FAISS fills up with -1 where there are fewer.
