@@ -51,7 +51,7 @@ def distil(texts: Collection[str]) -> NDArray[np.float32]:
     alone = pieces_alone()
     counts = np.bincount(np.concatenate([e.ids for e in encoded]), minlength=len(alone)) + 0.5
     weights = SMOOTHING / (SMOOTHING + counts / counts.sum())
-    return (principal(alone, DIMENSION) * weights[:, None]).astype(np.float32)
+    return np.asarray(principal(alone, DIMENSION) * weights[:, None], dtype=np.float32)
 
 
 def pieces_alone() -> NDArray[np.float32]:
@@ -62,10 +62,11 @@ def pieces_alone() -> NDArray[np.float32]:
     network = BertModel.from_pretrained(DEFAULT_ENCODER).eval()
     numbers = torch.arange(network.config.vocab_size)
     first, last = (torch.full_like(numbers, special) for special in (101, 102))  # [CLS] and [SEP]
+    alone = torch.stack([first, numbers, last], 1)
     with torch.inference_mode():
         found = [
             network(input_ids=part, attention_mask=torch.ones_like(part)).last_hidden_state.mean(1)
-            for part in torch.stack([first, numbers, last], 1).split(1024)
+            for part in (alone[i : i + 1024] for i in range(0, len(alone), 1024))
         ]
     return np.asarray(torch.cat(found).numpy(), dtype=np.float32)
 

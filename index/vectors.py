@@ -37,7 +37,8 @@ class VectorIndex:
             block = slice(first, first + _BLOCK)
             index.add_with_ids(vectors[block].astype(np.float32), ids[block])
         if isinstance(index, faiss.IndexIVF):
-            index.set_direct_map_type(faiss.DirectMap.Hashtable)  # finds a vector by its id; kept in the file
+            # finds a vector by its id; kept in the file; FAISS' stub does not know it
+            index.set_direct_map_type(faiss.DirectMap.Hashtable)  # type: ignore[attr-defined]
         return cls(index)
 
     @classmethod
@@ -112,7 +113,7 @@ def _in_lists(vectors: NDArray[np.floating[Any]]) -> Any:
     import faiss
 
     lists = 2 * isqrt(len(vectors))
-    index = faiss.index_factory(vectors.shape[1], f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(vectors.shape[1], f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
     index.by_residual = False  # the vectors as they are, so that their scores are those of exact search
     index.cp.spherical = True  # else long centroids attract far vectors
     sample = np.random.default_rng(0).choice(len(vectors), min(len(vectors), 40 * lists), replace=False)
