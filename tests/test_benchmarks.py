@@ -9,7 +9,7 @@ import pytest
 
 from index import read_document, sentences, split
 from tests.benchmarks import corpus
-from tests.benchmarks.figures import medians, percentiles, quality, ratio, table
+from tests.benchmarks.figures import medians, percentiles, quality, table
 from tests.benchmarks.machine import operations_a_token
 from tests.benchmarks.passages import differences, read_passages, remember
 
@@ -101,12 +101,6 @@ def test_quality_counts_files_answers_and_silence() -> None:
     right = [("real/000000.txt", "x The marsh light x")]
     found = quality(questions, [right, right, right], [("marsh light", ""), ("reeds", ""), ("handle", "handle")])
     assert found == {"questions": 3, "recall@5": 0.5, "f1_best": 1.0, "f1_given": pytest.approx(2 / 3)}
-
-
-def test_a_ratio_above_one_is_ours_being_better() -> None:
-    assert ratio("build passages_per_second", 200, 100) == 2
-    assert ratio("ask answer_p50", 50, 100) == 2
-    assert ratio("ask answer_p50", 0, 0) is None
 
 
 def test_the_table_has_medians_and_ratios() -> None:

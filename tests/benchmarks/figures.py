@@ -11,8 +11,9 @@ import numpy as np
 from qa.metrics import f1
 
 ROWS = (
-    ("build passages_per_second", "indexing, passages/s", 1),
-    ("build passages_per_cpu_second", "indexing, passages a processor second", 1),
+    ("build passages", "passages", 0),
+    ("build seconds", "indexing the corpus, s", 1),
+    ("build cpu_seconds", "indexing, processor time, s", 1),
     ("changed seconds", "sync, 1 % of the files changed, s", 2),
     ("unchanged seconds", "sync, nothing changed, s", 3),
     ("ask start_seconds", "start to first answer, s", 1),
@@ -28,14 +29,8 @@ ROWS = (
     ("ask f1_best", "F1, best answer", 3),
     ("ask f1_given", "F1, with abstaining", 3),
 )
-MORE_IS_BETTER = {
-    "build passages_per_second",
-    "build passages_per_cpu_second",
-    "ask recall@5",
-    "ask f1_best",
-    "ask f1_given",
-}
-"""The other rows are costs: there a ratio above 1 says that the other system costs more."""
+NO_COST = {"build passages", "ask recall@5", "ask f1_best", "ask f1_given"}
+"""Without a ratio: systems cut the same corpus into different numbers of passages, and of quality differences count."""
 
 Record = dict[str, Any]
 
@@ -75,27 +70,16 @@ def medians(records: Sequence[Record]) -> dict[str, dict[str, float]]:
     return {system: {name: statistics.median(v) for name, v in found.items()} for system, found in values.items()}
 
 
-def ratio(name: str, ours: float, theirs: float) -> float | None:
-    """How many times better we are in that figure: above 1 is better, whichever way the figure counts."""
-    better, worse = (ours, theirs) if name in MORE_IS_BETTER else (theirs, ours)
-    return better / worse if worse else None
-
-
 def table(found: dict[str, dict[str, float]], systems: Sequence[str]) -> str:
-    """Markdown: a row a figure, a column a system; a peer's figure is followed by how many times better ours is."""
+    """Markdown: a row a figure, a column a system; a peer's cost is followed by how many times ours it is."""
     lines = ["| | " + " | ".join(systems) + " |", "|---" * (len(systems) + 1) + "|"]
     for name, title, digits in ROWS:
         ours = found.get("ours", {}).get(name)
         cells = []
         for system in systems:
             value = found.get(system, {}).get(name)
-            times = None if value is None or ours is None or system == "ours" else ratio(name, ours, value)
+            compared = value is not None and ours and system != "ours" and name not in NO_COST
             shown = "–" if value is None else f"{value:,.{digits}f}"
-            cells.append(shown + (f" ({times:.2g}×)" if times is not None and not is_quality(name) else ""))
+            cells.append(f"{shown} ({value / ours:.2g}×)" if compared else shown)
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def is_quality(name: str) -> bool:
-    """Whether a figure tells of right answers, where differences count and not ratios."""
-    return name.startswith("ask ") and name.split()[1].split("_")[0] in ("recall@5", "f1")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.benchmarks.figures import Record, medians
 
 PANELS = (
-    ("build passages_per_cpu_second", "indexing, passages\na processor second"),
+    ("build seconds", "indexing, s"),
     ("ask search_p50", "search p50, ms"),
     ("ask answer_p50", "whole answer p50, ms"),
 )
