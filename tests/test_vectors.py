@@ -81,7 +81,7 @@ def test_beyond_its_limit_exact_search_gives_way_to_lists(monkeypatch: pytest.Mo
     assert below.exact and not above.exact and len(above) == 901
     above.save(tmp_path / "v")
     above = VectorIndex.load(tmp_path / "v")
-    # 128 of 60 lists are all of them: the same neighbours and scores as exact search, from either side
+    # as many as are searched are all lists: the same neighbours and scores as exact search, from either side
     for query in vectors[::90]:
         found, exact = above.search(query, 10), sorted(zip(-(vectors @ query), ids.tolist(), strict=True))[:10]
         assert [number for number, _ in found] == [number for _, number in exact]
