@@ -61,8 +61,9 @@ def _serve(options: argparse.Namespace, users: list[tuple[str, str]], scratch: P
         with suppress(QAError):
             pipeline.ask("What is it about?")
 
-    feedback = options.feedback or feedback_file(options.corpus)
-    blocks = build_chat(pipeline, options.corpus, scratch / "uploads", feedback)
+    folder = pipeline.index.corpus or Path(options.corpus)
+    feedback = options.feedback or feedback_file(folder)
+    blocks = build_chat(pipeline, folder, scratch / "uploads", feedback)
     address = launch(blocks, pipeline, options.host, options.port, users=users, mcp=options.mcp)
     print(f"Ask at {address} (Ctrl-C ends it)", flush=True)
     threading.Thread(target=warm_up).start()
@@ -88,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         name = "QA_" + flag.strip("-").upper().replace("-", "_")
         parser.add_argument(flag, default=os.environ.get(name) or default, help=f"{text} [{name}]", **more)
 
-    setting("--corpus", Path("seeds"), "the documents (default: seeds)", type=Path, metavar="DIR")
+    setting("--corpus", "seeds", "the documents: a folder, or ray://HOST:PORT (default: seeds)", metavar="DIR")
     setting("--index", None, "where the index lies (default: the user's cache)", type=Path, metavar="DIR")
     setting("--encoder", None, "light, or a sentence-transformers name or folder", metavar="NAME")
     setting("--reader", None, "a folder that qa.train wrote (default: the packaged one)", type=Path, metavar="DIR")
@@ -131,7 +132,10 @@ def _mcp_problem(users: list[tuple[str, str]]) -> str | None:
     return None
 
 
-def _corpus_problem(corpus: Path) -> str | None:
+def _corpus_problem(given: str) -> str | None:
+    if given.startswith("ray://"):
+        return None  # whether there is such a cluster is seen when it is joined
+    corpus = Path(given)
     if not corpus.exists():
         return f"there is no folder {corpus}: name one that holds documents with --corpus DIR"
     if not corpus.is_dir():

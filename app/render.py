@@ -96,8 +96,9 @@ def _turn(answer: Answer, turn: int) -> str:
             f'<p class="understood">understood as: <bdi>{shown(answer.understood_as)}</bdi> '
             f'<button type="button" data-event="undo" data-turn="{turn}">Ask it as I typed it</button></p>'
         )
+    partial = f'<p class="partial" role="note">Incomplete: {shown(answer.partial)}.</p>' if answer.partial else ""
     body = _no_answer(answer, turn) if answer.text is None else _found(answer, turn)
-    return f'<article class="turn" data-turn="{turn}">{_question(answer.question)}{understood}{body}</article>'
+    return f'<article class="turn" data-turn="{turn}">{_question(answer.question)}{understood}{partial}{body}</article>'
 
 
 def _question(text: str) -> str:

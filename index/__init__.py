@@ -16,7 +16,7 @@ from index.errors import (
 )
 from index.index import Hit, Index
 from index.passages import Passage, split
-from index.place import index_folder, remove_index
+from index.place import index_folder, open_cluster, remove_index
 from index.sentences import sentence_at, sentences
 from index.store import Entry, IndexedPassage
 from index.sync import Progress, SyncReport
@@ -25,5 +25,5 @@ __all__ = [
     "DEFAULT_ENCODER", "MAX_BYTES", "SUFFIXES", "Anchor", "BadCorpus", "BadInput", "BadQuery", "BadQuestions", "Block",
     "Busy", "Document", "Embedder", "Entry", "Hit", "Index", "IndexProblem", "IndexedPassage", "Passage", "Progress",
     "QAError", "SyncReport", "UnreadableDocument", "WrongEmbedder", "WrongVersion", "file_sha256", "find_documents",
-    "index_folder", "read_document", "remove_index", "sentence_at", "sentences", "split",
+    "index_folder", "open_cluster", "read_document", "remove_index", "sentence_at", "sentences", "split",
 ]  # fmt: skip

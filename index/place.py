@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import platformdirs
 
 from index.errors import IndexProblem
 from index.lock import only_writer
+
+if TYPE_CHECKING:
+    from index.index import Index
 
 
 def index_folder(corpus: Path) -> Path:
@@ -36,3 +40,10 @@ def remove_index(folder: Path, *, wait: float = 60.0) -> None:
                 f"the index in {folder} cannot be removed ({error.strerror}): check its permissions"
             ) from error
         shutil.rmtree(folder / "derived", ignore_errors=True)
+
+
+def open_cluster(corpus: str) -> Index:
+    """What a cluster serves as `corpus`, `ray://HOST:PORT/NAME`; raises as `ClusterIndex.open` does."""
+    from index.cluster import ClusterIndex  # here, so that who has no cluster loads nothing of it
+
+    return cast("Index", ClusterIndex.open(corpus))  # its methods are those of an Index

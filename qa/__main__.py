@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if options.k < 1:
             raise BadQuery(f"--k is {options.k}: it must be at least 1")
-        if not options.corpus.is_dir():
+        if not str(options.corpus).startswith("ray://") and not Path(options.corpus).is_dir():
             raise BadCorpus(f"{options.corpus} is no folder: give the folder that holds the documents with --corpus")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress:
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 answered, 3 the documents do not answer, 2 bad input.",
     )
     parser.add_argument("question")
-    parser.add_argument("--corpus", type=Path, default=Path("seeds"), metavar="DIR", help="default: seeds")
+    parser.add_argument("--corpus", default="seeds", metavar="DIR", help="or ray://HOST:PORT (default: seeds)")
     parser.add_argument("--index", type=Path, metavar="DIR", help="where the index lies (default: in the user's cache)")
     parser.add_argument("--encoder", metavar="NAME", help="light, or a sentence-transformers name or folder")
     parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")

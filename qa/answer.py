@@ -126,7 +126,8 @@ class Answer:
 
     `text` is verbatim and None when the documents do not answer; then `related` holds the closest passages.
     `confidence` is the probability, 0 to 1, that the best span found is right, given or not. `understood_as` is the
-    completed question where a follow-up was completed from the conversation.
+    completed question where a follow-up was completed from the conversation. `partial` says why not all documents were
+    searched, where that is so: then a better answer, or the only one, may stand in the others.
     """
 
     question: str
@@ -137,6 +138,7 @@ class Answer:
     alternatives: tuple[Alternative, ...] = ()
     related: tuple[Citation, ...] = ()
     understood_as: str | None = None
+    partial: str | None = None
 
     @property
     def sources(self) -> int:
@@ -164,6 +166,7 @@ class Answer:
             "citations": [c.to_dict() for c in self.citations],
             "alternatives": [a.to_dict() for a in self.alternatives],
             "related": [c.to_dict() for c in self.related],
+            "partial": self.partial,
         }
 
     def __str__(self) -> str:
@@ -183,7 +186,8 @@ class Answer:
             f"{f' <strong>{STALE}</strong>' if c.stale else ''}</li>"
             for c in shown
         )
-        return f"{head}{label}<ol>{sources}</ol>"
+        partial = f"<p><strong>Incomplete: {html.escape(self.partial)}.</strong></p>" if self.partial else ""
+        return f"{partial}{head}{label}<ol>{sources}</ol>"
 
     def render(self, *, bold: Callable[[str], str]) -> str:
         """The answer in its sentence, numbered sources with file and place, and the confidence, as lines of text.
@@ -196,6 +200,8 @@ class Answer:
     def _lines(self, bold: Callable[[str], str]) -> Iterator[str]:
         if self.understood_as:
             yield f"understood as: {visible(self.understood_as)}"
+        if self.partial:
+            yield f"Incomplete: {visible(self.partial)}."
         if self.text is None:
             yield NO_ANSWER
             if self.related:

@@ -93,6 +93,8 @@ def _annotation(citation: Citation, turn: int) -> dict[str, Any]:
 
 
 def _markdown(answer: Answer) -> Iterator[str]:
+    if answer.partial:
+        yield from (f"Incomplete: {_escaped(answer.partial)}.", "")
     if answer.understood_as:
         yield from (f"Understood as: {_escaped(answer.understood_as)}", "")
     if answer.text is None:

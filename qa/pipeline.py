@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from index import BadCorpus, BadInput, BadQuery, Busy, Hit, Index, Progress, index_folder
+from index import BadCorpus, BadInput, BadQuery, Busy, Hit, Index, Progress, index_folder, open_cluster
 from qa.answer import Alternative, Answer, Citation
 from qa.candidates import Candidate, Reading, group, joined, rank
 from qa.cite import cite, cite_range, renumbered
@@ -64,7 +64,7 @@ class Pipeline:
         """Index the folder `corpus`, or bring its index up to date, and load the reader.
 
         Args:
-            corpus: a folder of documents.
+            corpus: a folder of documents, or `ray://HOST:PORT/NAME`, what a cluster serves (see `index.cluster`).
             index: where the index lies; by default in the user's cache.
             encoder: "light", or a sentence-transformers name or folder; by default the light one where the index was
                 made with it, else the packaged one.
@@ -81,6 +81,11 @@ class Pipeline:
         folder = Path(corpus)
         if threshold is not None and not 0 <= threshold <= 1:
             raise BadQuery(f"the threshold is {threshold}: it must lie between 0 and 1")
+        if str(corpus).startswith("ray://"):
+            if index or encoder:
+                raise BadInput("a cluster has its own index and encoder: give neither of them with ray://")
+            weights, fitted = reader_files(reader)
+            return cls._with_reader(open_cluster(str(corpus)), weights, fitted, threshold)
         if not folder.is_dir():
             raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
         weights, fitted = reader_files(reader)
@@ -93,6 +98,10 @@ class Pipeline:
         if not len(opened):
             reasons = "".join(f"\n  {path}: {reason}" for path, reason in opened.unreadable().items())
             raise BadCorpus(f"{folder} holds no document that can be indexed{reasons}")
+        return cls._with_reader(opened, weights, fitted, threshold)
+
+    @classmethod
+    def _with_reader(cls, opened: Index, weights: Path, fitted: Path, threshold: float | None) -> Pipeline:
         confidence = Confidence.load(fitted)
         if threshold is not None:
             confidence = replace(confidence, threshold=threshold)
@@ -149,6 +158,7 @@ class Pipeline:
         A follow-up is more likely to be about the documents `cited` before: their passages rank higher.
         """
         hits = self.index.search(searched, FOLLOW_UP_DEPTH if cited else max(k, RETRIEVED), documents=documents)
+        partial: str | None = getattr(hits, "partial", None)  # what a cluster finds may lack some of its shards
         if cited:
             hits = [replace(h, score=h.score + CITED_BONUS) if h.passage.document.path in cited else h for h in hits]
             hits = sorted(hits, key=lambda h: -h.score)[: max(k, RETRIEVED)]
@@ -161,6 +171,8 @@ class Pipeline:
         answer = self._answer(question, groups, sure) if answered else self._none(question, hits[:k], sure)
         if searched != question:
             answer = replace(answer, understood_as=searched)
+        if partial:
+            answer = replace(answer, partial=partial)
         return Examination(answer, searched, tuple(hits), readings, found, groups[0][0] if groups else None)
 
     @property

@@ -26,11 +26,12 @@ def together(answers: Sequence[Answer]) -> Answer:
     answer of another folder adds its citations, a different one becomes an alternative. Where none has an answer, the
     related passages are taken in turn.
     """
+    partial = next((a.partial for a in answers if a.partial), None)
     found = sorted((a for a in answers if a.text is not None), key=lambda a: -a.confidence)
     if not found:
         mixed = chain.from_iterable(zip_longest(*(a.related for a in answers)))
         related = [c for c in mixed if c is not None][:PASSAGES]
-        return replace(max(answers, key=lambda a: a.confidence), related=numbered(related, 1))
+        return replace(max(answers, key=lambda a: a.confidence), related=numbered(related, 1), partial=partial)
     best, *rest = found
     citations, others = best.citations, list(best.alternatives)
     for other in rest:
@@ -40,4 +41,4 @@ def together(answers: Sequence[Answer]) -> Answer:
             others.append(Alternative(other.text or "", other.sentence or "", other.confidence, other.citations))
         others += other.alternatives
     others = sorted(others, key=lambda a: -a.confidence)[:ALTERNATIVES]
-    return replace(best, citations=citations, alternatives=renumbered(others, len(citations)))
+    return replace(best, citations=citations, alternatives=renumbered(others, len(citations)), partial=partial)

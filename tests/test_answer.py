@@ -80,6 +80,7 @@ def test_the_json_form_is_whole_and_names_no_local_folder(citation: Citation) ->
     form = json.loads(json.dumps(replace(answer(citation), alternatives=(other,), related=(citation,)).to_dict()))
     assert set(form) == {
         "question", "understood_as", "text", "sentence", "confidence", "citations", "alternatives", "related",
+        "partial",
     }  # fmt: skip
     assert form["citations"][0]["uri"] == citation.uri
     assert form["citations"][0]["anchor"]["line"] == 3
@@ -147,3 +148,12 @@ def test_no_door_shows_a_citation_of_a_changed_file_as_good(citation: Citation, 
     shown = Answer("Who?", citation.text, citation.sentence, 0.8, (citation,), (Alternative("x", "x", 0.5, (stale,)),))
     [line] = [line for line in str(shown).splitlines() if line.startswith("  or:")]
     assert "changed since it was indexed" in line
+
+
+def test_an_answer_from_a_part_of_the_documents_says_so_in_every_form(citation: Citation) -> None:
+    why = "1 of 4 parts of the documents did not answer in time"
+    for whole in (answer(citation), Answer("Who?", None, None, 0.1, ())):
+        partial = replace(whole, partial=why)
+        assert partial.to_dict()["partial"] == why and whole.to_dict()["partial"] is None
+        for form in (str, Answer._repr_html_):
+            assert f"Incomplete: {why}." in form(partial) and "Incomplete" not in form(whole)
