@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +23,7 @@ from qa.examples import Examples, Recipe
 from qa.questions import read_questions
 from qa.reader import load_network
 from qa.windows import Windower
-from tests.conftest import LetterEmbedder
+from tests.conftest import ROOT, LetterEmbedder
 
 NAMES = ["Ilse Brandt", "Jon Arne", "Mara Voss", "Ruth Okafor", "Per Lund", "Ana Reis"]
 
@@ -107,6 +112,36 @@ def test_training_learns_and_a_killed_run_ends_with_the_same_weights(
     again = load_file(tmp_path / "killed" / "model.safetensors")
     for name, tensor in whole.items():
         np.testing.assert_array_equal(tensor.numpy(), again[name].numpy())
+
+
+@pytest.mark.soak
+def test_a_run_killed_at_any_moment_ends_with_the_same_weights(data: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys, qa.train, qa.examples; qa.train.CHECKPOINT_STEPS, qa.examples.SHORT_TOKENS = 2, 0; "
+        "sys.exit(qa.train.main(sys.argv[1:]))"
+    )
+    fixed = "--epochs 12 --negatives 0 --batch-tokens 128 --rate 1e-3 --threads 1".split()
+
+    def start(out: Path) -> subprocess.Popen[bytes]:
+        given = ["--data", str(data), "--out", str(out), *fixed]
+        return subprocess.Popen([sys.executable, "-c", script, *given], cwd=ROOT, stdout=subprocess.DEVNULL)
+
+    began = time.monotonic()
+    assert start(tmp_path / "whole").wait() == 0
+    lasted, rng, killed = time.monotonic() - began, random.Random(4), 0
+    for number in range(4):
+        out = tmp_path / f"killed-{number}"
+        while True:
+            process = start(out)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(0.4, 0.9) * lasted)
+            process.kill()
+            if process.wait() == 0:
+                break
+            killed += 1
+        assert (tmp_path / "whole/model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
+    print(f"\nkilled {killed} times")
+    assert killed >= 4
 
 
 def test_a_checkpoint_of_another_run_is_refused(
