@@ -175,7 +175,7 @@ def _free(disk: Path) -> int:
 @pytest.fixture
 def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """`python -m index` in this process, with the embedder that can be computed by hand."""
-    monkeypatch.setattr(index.light, "Embedder", LetterEmbedder)
+    monkeypatch.setattr(index.light, "Embedder", lambda _: LetterEmbedder())
 
     def run(*arguments: object) -> tuple[int, str]:
         status = index.__main__.main([str(a) for a in arguments])
