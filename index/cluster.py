@@ -194,6 +194,8 @@ def connect(address: str) -> None:
         raise IndexProblem('a cluster needs Ray: pip install "extractive-qa[cluster]"') from error
     if ray.is_initialized():
         return
+    if not _listens(address):  # Ray would go on trying for minutes
+        raise IndexProblem(f"nothing answers at {address}: start a cluster there with python -m index.cluster FOLDER")
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:  # all that Ray raises where it finds no cluster
@@ -256,8 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{report.embedded:,} passages embedded in {report.seconds:.1f} s")
     for path, reason in report.unreadable:
         print(f"  not indexed: {path!r}: {reason}")
-    print(f'Search it: index.cluster.ClusterIndex.open("{SCHEME}{options.address}/{options.name}")')
-    print("`ray stop` ends the cluster")
+    print(f'Ask it: python -m qa "your question" --corpus {SCHEME}{options.address}/{options.name}')
+    print("ray stop ends the cluster")
     return 0
 
 
