@@ -19,6 +19,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium")
+expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 # Refuses and writes down whatever is not this machine, then becomes `python -m app`.
