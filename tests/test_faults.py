@@ -266,7 +266,9 @@ def spoil(corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str,
         for number, (what, data) in enumerate(damages(path.read_bytes())):
             if number % every:
                 continue
-            place = tmp_path / "damaged"
+            place = (
+                tmp_path / f"damaged-{path.name}-{number}"
+            )  # never one again: tantivy may still be closing its files
             shutil.copytree(original, place)
             (place / path.relative_to(original)).write_bytes(data)
             try:
@@ -277,7 +279,7 @@ def spoil(corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str,
             kind = "error" if outcome.startswith("error") else outcome.split(",")[0]
             kind += outcome[outcome.rindex(",") :]
             tried[kind] = tried.get(kind, 0) + 1
-            shutil.rmtree(place)
+            shutil.rmtree(place, ignore_errors=True)
     return tried
 
 
