@@ -52,7 +52,17 @@ def write(store: Store, folder: Path) -> dict[str, str]:
 
 
 def load(store: Store, folder: Path) -> Derived:
-    """Open the indexes of the store's generation; builds them in memory where the files cannot be trusted."""
+    """Open the indexes of the store's generation; builds them in memory where the files cannot be trusted.
+
+    Raises:
+        IndexProblem: if there are files of a store in which nothing was ever committed, as of one cut to nothing.
+    """
+    if not store.generation and folder.is_dir() and any(folder.iterdir()):
+        raise IndexProblem(
+            f"{store.path} holds nothing, but files made from it lie beside it (it was emptied, or its first sync is "
+            "not done): bring it up to date with `python -m index FOLDER`, or if that does not help make it again with "
+            "`python -m index FOLDER --rebuild`"
+        )
     name = store.manifest("derived") or ""
     place = folder / name
     if name and sound(store, folder):

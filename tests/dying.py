@@ -1,7 +1,8 @@
 """Run as a process by test_faults.py: a sync that is killed at its n-th write, fsync or rename.
 
-`python -m tests.dying CORPUS INDEX LOG N`; prints how many there were when N is beyond the last. The steps are counted
-outside of Python too, where SQLite, FAISS and tantivy make them: by a tracer under Linux.
+`python -m tests.dying CORPUS INDEX LOG N`; prints how many there were when N is beyond the last. A step lies
+before and after each statement that writes to SQLite, each fsync, mkdir and removal and each file of FAISS, and after
+each row given to SQLite or tantivy; what these libraries do inside of a call is cut by the kills at random moments.
 """
 
 from __future__ import annotations
