@@ -67,6 +67,9 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
         else:
             question, history = typed if example is None else examples[example], answers
         question = question.encode("utf-8", "replace").decode().strip()
+        if not question and answers:  # Enter pressed twice
+            yield (gr.skip(),) * 6
+            return
         if question:
             pending = question[:SHOWN_WHILE_SEARCHING] + "…" * (len(question) > SHOWN_WHILE_SEARCHING)
             yield page(answers, pending=pending), "", gr.skip(), gr.skip(), "", question
@@ -147,8 +150,12 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
                 panel = html(render.sources(None, 0), "sources")
                 document = html("", "document")
         renewing = [log.retry, panel.retry, document.retry]  # may take long, and holds up nobody's questions
+        # While its event runs, Gradio drops a click ("once"), which is right for those that are clicked twice; what is
+        # asked meanwhile has its turn afterwards ("always_last"), and so each has an event of its own.
         for events, turns in (
-            ([question.submit, log.example_select, log.undo], model),
+            (question.submit, {**model, "trigger_mode": "always_last"}),
+            (log.example_select, model),
+            (log.undo, model),
             (renewing, {"concurrency_limit": 1, "concurrency_id": "files"}),
         ):
             asked = gr.on(
@@ -168,10 +175,10 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
             [answers, corpus_part.own],
             [answers, log, panel, document],
             queue=False,
-            trigger_mode="always_last",
+            trigger_mode="multiple",
             **private,
         )
-        log.select(select, answers, [answers, log, panel, document], queue=False, **private)
+        log.select(select, answers, [answers, log, panel, document], queue=False, trigger_mode="multiple", **private)
         document.collapse(None, None, document, js="() => ''", **private)
         anew.click(
             lambda: (welcome, "", (), render.sources(None, 0), ""),

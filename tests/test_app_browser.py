@@ -160,6 +160,36 @@ def test_bad_input_is_answered_with_a_clear_message(page: Page, question: str, m
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_what_is_asked_before_the_last_answer_came_has_its_turn_after_it(page: Page, pipeline: FakePipeline) -> None:
+    box = page.get_by_role("textbox", name="Your question")
+    pipeline.gate.clear()
+    try:
+        box.fill("Who mediated?")
+        page.keyboard.press("Enter")
+        expect(box).to_have_value("")
+        box.fill("What was agreed?")
+        page.keyboard.press("Enter")
+        expect(page.locator("#log .searching")).to_have_count(1)
+    finally:
+        pipeline.gate.set()
+    expect(page.locator("#log .turn h2 bdi")).to_have_text(["Who mediated?", "What was agreed?"])
+    assert pipeline.histories[-2:] == [0, 1]
+
+
+def test_enter_pressed_twice_asks_once(page: Page, pipeline: FakePipeline) -> None:
+    pipeline.gate.clear()
+    try:
+        page.get_by_role("textbox", name="Your question").fill("Who mediated?")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        expect(page.locator("#log .searching")).to_have_count(1)
+    finally:
+        pipeline.gate.set()
+    ask(page, "What was agreed?")
+    expect(page.locator("#log .turn h2 bdi")).to_have_text(["Who mediated?", "What was agreed?"])
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_mistake_in_the_program_is_told_without_a_traceback(page: Page) -> None:
     page.get_by_role("textbox", name="Your question").fill("crash")
     page.keyboard.press("Enter")
