@@ -1,7 +1,7 @@
 """Documents to passages to embeddings to FAISS: finds the passages of a folder of documents that fit a query."""
 
 from index.documents import MAX_BYTES, SUFFIXES, Anchor, Block, Document, file_sha256, find_documents, read_document
-from index.embedder import DEFAULT_ENCODER, Embedder, fastest_dtype
+from index.embedder import DEFAULT_ENCODER, Embedder
 from index.errors import (
     BadCorpus,
     BadInput,
@@ -24,7 +24,7 @@ from index.sync import Progress, SyncReport
 __all__ = [
     "DEFAULT_ENCODER", "MAX_BYTES", "SUFFIXES", "Anchor", "BadCorpus", "BadInput", "BadQuery", "BadQuestions", "Block",
     "Busy", "Document", "Embedder", "Entry", "Hit", "Index", "IndexProblem", "IndexedPassage", "Passage", "Progress",
-    "QAError", "SyncReport", "UnreadableDocument", "WrongEmbedder", "WrongVersion", "fastest_dtype", "file_sha256",
+    "QAError", "SyncReport", "UnreadableDocument", "WrongEmbedder", "WrongVersion", "file_sha256",
     "find_documents", "index_folder", "open_cluster", "read_document", "remove_index", "sentence_at", "sentences",
     "split",
 ]  # fmt: skip

@@ -57,15 +57,16 @@ def distil(texts: Collection[str]) -> NDArray[np.float32]:
 def pieces_alone() -> NDArray[np.float32]:
     """What the packaged encoder makes of each word piece alone, [word pieces, its dimension]."""
     import torch
-    from transformers import BertModel
 
-    network = BertModel.from_pretrained(DEFAULT_ENCODER).eval().to(torch.bfloat16)
-    numbers = torch.arange(network.config.vocab_size)
+    from index.bert import Bert
+
+    bert = Bert.open(Path(DEFAULT_ENCODER))
+    numbers = torch.arange(bert.vocabulary)
     first, last = (torch.full_like(numbers, special) for special in (101, 102))  # [CLS] and [SEP]
     alone = torch.stack([first, numbers, last], 1)
     with torch.inference_mode():
         found = [
-            network(input_ids=part, attention_mask=torch.ones_like(part)).last_hidden_state.float().mean(1)
+            bert(part, torch.zeros_like(part), torch.ones_like(part)).float().mean(1)
             for part in (alone[i : i + 1024] for i in range(0, len(alone), 1024))
         ]
     return np.asarray(torch.cat(found).numpy(), dtype=np.float32)

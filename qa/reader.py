@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from index import fastest_dtype
 from qa.spans import best_spans, whole_words
 from qa.windows import Tokens, Window, Windower
 
 if TYPE_CHECKING:
     import torch
-    from transformers import BertForQuestionAnswering
+
+    Encode = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 WEIGHTS = Path(__file__).parent / "reader" / "model.safetensors"
 BATCH_TOKENS = 4096
@@ -53,9 +53,10 @@ class ReadPassage:
 class Reader:
     """A BERT encoder with a span head, and the tokenizer that belongs to it."""
 
-    def __init__(self, network: BertForQuestionAnswering, windower: Windower) -> None:
-        """Take a network and its windower; `Reader.open` loads both."""
-        self.network = network
+    def __init__(self, encode: Encode, head: tuple[torch.Tensor, torch.Tensor], windower: Windower) -> None:
+        """Take an encoder, weight [2, width] and bias [2] of its span head, and its windower; `open` loads them."""
+        self.encode = encode
+        self.head = head
         self.windower = windower
 
     @classmethod
@@ -63,10 +64,21 @@ class Reader:
         """Load the span head and encoder layers in `weights` over the word embeddings in folder `encoder`.
 
         The encoder computes in bfloat16 where the processor multiplies it natively, else in float32.
+
+        Raises:
+            ValueError: `weights` has no span head.
         """
-        network = load_network(encoder, weights).eval()
-        network.bert.to(fastest_dtype())
-        return cls(network, Windower.open(encoder))
+        from safetensors.torch import load_file
+
+        from index.bert import Bert
+
+        trained = load_file(weights)
+        try:  # float32, as logits a hundredth apart decide between spans
+            head = trained["qa_outputs.weight"].float(), trained["qa_outputs.bias"].float()
+        except KeyError as error:
+            raise ValueError(f"{weights} lacks weights of the reader: {error.args[0]}") from None
+        layers = {name.removeprefix("bert."): tensor for name, tensor in trained.items()}
+        return cls(Bert.open(encoder, layers), head, Windower.open(encoder))
 
     def read(self, question: str, passages: Sequence[ReadPassage]) -> list[list[Span]]:
         """Find the best spans of each passage.
@@ -106,9 +118,8 @@ class Reader:
         for batch in length_batches([len(w.ids) for w in windows], BATCH_TOKENS):
             ids, types, mask = padded([windows[i] for i in batch])
             with torch.inference_mode():
-                hidden = self.network.bert(input_ids=ids, token_type_ids=types, attention_mask=mask).last_hidden_state
-                head = self.network.qa_outputs  # float32, as logits a hundredth apart decide between spans
-                starts, ends = head(hidden.to(head.weight.dtype)).float().cpu().numpy().transpose(2, 0, 1)
+                logits = torch.nn.functional.linear(self.encode(ids, types, mask).to(self.head[0].dtype), *self.head)
+            starts, ends = logits.float().cpu().numpy().transpose(2, 0, 1)
             for row, i in enumerate(batch):
                 yield i, starts[row], ends[row]
 
@@ -134,29 +145,6 @@ def padded(windows: Sequence[Window]) -> tuple[torch.Tensor, torch.Tensor, torch
         n = len(window.ids)
         ids[row, :n], types[row, :n], mask[row, :n] = window.ids, window.types, 1
     return torch.from_numpy(ids), torch.from_numpy(types), torch.from_numpy(mask)
-
-
-def load_network(encoder: Path, weights: Path | None, *, attention: str = "sdpa") -> BertForQuestionAnswering:
-    """Build the reader's network: the encoder in folder `encoder` with a fresh span head, then `weights` over it.
-
-    `attention` names transformers' implementation: "sdpa" reads fastest, "eager" trains fastest on a processor.
-    """
-    import torch
-    from safetensors.torch import load_file
-    from transformers import BertConfig, BertForQuestionAnswering
-
-    config = BertConfig.from_pretrained(str(encoder), attention_probs_dropout_prob=0.0, attn_implementation=attention)
-    network = BertForQuestionAnswering(config)
-    state = {f"bert.{name}": tensor for name, tensor in load_file(encoder / "model.safetensors").items()}
-    if weights is not None:
-        state |= load_file(weights)
-    known = network.state_dict().keys()
-    missing, _ = network.load_state_dict(
-        {name: tensor.to(torch.float32) for name, tensor in state.items() if name in known}, strict=False
-    )
-    if [name for name in missing if weights is not None or not name.startswith("qa_outputs.")]:
-        raise ValueError(f"{weights or encoder} lacks weights of the reader: {', '.join(missing[:3])} …")
-    return network
 
 
 def _spans(

@@ -53,8 +53,7 @@ class Training:
         """Tokenize the data, find hard negatives, load or resume the network."""
         import torch
 
-        from qa.reader import load_network
-        from qa.weights import Weights, pool_dropout
+        from qa.weights import Weights, load_network, pool_dropout
 
         self.options, self.dev, self.torch = options, dev, torch
         self.out: Path = options.out
@@ -72,7 +71,7 @@ class Training:
             with self._autocast():
                 self.examples.find_negatives(Embedder(options.encoder))
         low = torch.bfloat16 if options.precision == "bfloat16" else torch.float32
-        self.network = load_network(Path(options.encoder), options.init, attention="eager").to(self.device)
+        self.network = load_network(Path(options.encoder), options.init).to(self.device)
         pool_dropout(self.network, low, self.device)
         self.weights = Weights(self.network, low, options.rate)
         self.steps_an_epoch = [len(self._batches(e)) for e in range(options.epochs)]
@@ -166,7 +165,14 @@ class Training:
         from qa.reader import Reader, ReadPassage
 
         self.weights.show(self.weights.average)
-        reader = Reader(self.network.eval(), self.windower)
+        bert, head = self.network.eval().bert, self.network.qa_outputs
+
+        def encode(*parts: torch.Tensor) -> torch.Tensor:
+            ids, types, mask = (part.to(self.device) for part in parts)
+            hidden: torch.Tensor = bert(input_ids=ids, token_type_ids=types, attention_mask=mask).last_hidden_state
+            return hidden
+
+        reader = Reader(encode, (head.weight, head.bias), self.windower)
         for name, questions in self.dev.items():
             read = reader.read_pairs([(q.question, ReadPassage(q.title, q.context or "")) for q in questions])
             scores = []

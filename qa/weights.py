@@ -6,12 +6,11 @@ and random numbers for dropout alone cost a quarter of a step; both are answered
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import torch
-
-if TYPE_CHECKING:
-    from transformers import BertForQuestionAnswering
+from safetensors.torch import load_file
+from transformers import BertConfig, BertForQuestionAnswering
 
 AVERAGE = 0.998
 LONGEST_NORM = 1.0
@@ -103,3 +102,22 @@ def pool_dropout(network: torch.nn.Module, dtype: torch.dtype, device: str) -> N
     mask = ((torch.rand(POOL) >= rate) / (1 - rate)).to(device, dtype)
     for module, name, _ in found:
         setattr(module, name, PooledDropout(mask))
+
+
+def load_network(encoder: Path, weights: Path | None) -> BertForQuestionAnswering:
+    """Build the reader's network: the encoder in folder `encoder` with a fresh span head, then `weights` over it.
+
+    Its attention is transformers' "eager" one, which trains fastest on a processor.
+    """
+    config = BertConfig.from_pretrained(str(encoder), attention_probs_dropout_prob=0.0, attn_implementation="eager")
+    network = BertForQuestionAnswering(config)
+    state = {f"bert.{name}": tensor for name, tensor in load_file(encoder / "model.safetensors").items()}
+    if weights is not None:
+        state |= load_file(weights)
+    known = network.state_dict().keys()
+    missing, _ = network.load_state_dict(
+        {name: tensor.to(torch.float32) for name, tensor in state.items() if name in known}, strict=False
+    )
+    if [name for name in missing if weights is not None or not name.startswith("qa_outputs.")]:
+        raise ValueError(f"{weights or encoder} lacks weights of the reader: {', '.join(missing[:3])} …")
+    return network

@@ -8,10 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from index import DEFAULT_ENCODER
-from qa.reader import BATCH_TOKENS, WEIGHTS, Reader, ReadPassage, length_batches, load_network
+from index.bert import Bert
+from qa.reader import BATCH_TOKENS, WEIGHTS, Reader, ReadPassage, length_batches
 
 DAM = "The dam above Kestrel Valley was closed on Monday. Engineer Ilse Brandt had found cracks in its northern wall."
 
@@ -44,7 +45,9 @@ def test_an_answer_far_down_a_long_passage_is_found(reader: Reader) -> None:
 
 
 def test_reading_together_and_alone_give_the_same_spans(reader: Reader) -> None:
-    exact = Reader(load_network(Path(DEFAULT_ENCODER), WEIGHTS).eval(), reader.windower)  # bfloat16 rounds by batch
+    trained = {name.removeprefix("bert."): tensor.float() for name, tensor in load_file(WEIGHTS).items()}
+    bert = Bert.open(Path(DEFAULT_ENCODER), trained, torch.float32)  # bfloat16 rounds by batch
+    exact = Reader(bert, reader.head, reader.windower)
     passages = [ReadPassage("", DAM), ReadPassage("News", DAM * 2), ReadPassage("", "Ilse Brandt spoke.")]
     together = exact.read("Who found the cracks?", passages)
     alone = [exact.read("Who found the cracks?", [p])[0] for p in passages]
@@ -68,7 +71,7 @@ def test_spans_lie_in_the_passage_whatever_its_characters(reader: Reader, questi
 def test_weights_that_lack_a_layer_are_refused(tmp_path: Path) -> None:
     save_file({"qa_outputs.bias": torch.zeros(2)}, tmp_path / "half.safetensors")
     with pytest.raises(ValueError, match="lacks weights"):
-        load_network(Path(DEFAULT_ENCODER), tmp_path / "half.safetensors")
+        Reader.open(Path(DEFAULT_ENCODER), tmp_path / "half.safetensors")
 
 
 @given(st.lists(st.integers(1, 400), max_size=60))

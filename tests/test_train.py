@@ -21,7 +21,7 @@ import qa.train
 from index import DEFAULT_ENCODER
 from qa.examples import Examples, Recipe
 from qa.questions import read_questions
-from qa.reader import load_network
+from qa.weights import load_network
 from qa.windows import Windower
 from tests.conftest import ROOT, LetterEmbedder
 

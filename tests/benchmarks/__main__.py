@@ -100,7 +100,8 @@ def reader_folder(folder: Path, encoder: Path) -> Path:
     if not folder.exists():
         from transformers import AutoTokenizer
 
-        from qa.reader import WEIGHTS, load_network
+        from qa.reader import WEIGHTS
+        from qa.weights import load_network
 
         load_network(encoder, WEIGHTS).save_pretrained(folder)
         AutoTokenizer.from_pretrained(str(encoder)).save_pretrained(folder)
