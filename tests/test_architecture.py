@@ -85,6 +85,7 @@ def test_what_is_exported_is_what_is_listed(package: str) -> None:
         ["qa", "--help"], ["qa", " "], ["qa", "Who?", "--corpus", "no-such-folder"], ["qa", "Who?", "--k", "0"],
         ["index", "--help"], ["index", "no-such-folder"], ["app", "--help"], ["app", "--corpus", "no-such-folder"],
         ["qa.evaluate", "--help"], ["qa.evaluate", "no-such-file"], ["qa.train", "--help"],
+        ["qa.average", "--help"],
         ["index.distil", "--help"],
         ["qa.verify", "--help"], ["qa.verify", "no-such-file"],
     ],
