@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from index import BadCorpus, BadInput, Index, QAError
-from index.progress import progress_bar, tell
+from index.progress import progress_bar, tell, write
 from qa.outcomes import ask_all, figures_of
 from qa.pipeline import PASSAGES, Pipeline
 from qa.questions import Conversation, read_questions
@@ -48,15 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
                 ]
                 parts = (options.questions.name, outcomes, figures, pipeline.index, pipeline.confidence)
                 page = report(*parts, k=options.k, curve=curve)
-                options.report.write_text(page, encoding="utf-8", errors="replace")
+                write(options.report, page)
+        tell(table(figures))
+        if options.json:
+            write(options.json, json.dumps(figures, indent=2) + "\n")
     except QAError as error:
         print(f"qa.evaluate: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    tell(table(figures))
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -156,3 +156,26 @@ def test_squad_shaped_questions_bring_their_own_corpus(cache: Path, tmp_path: Pa
     assert (figures["questions"], figures["passages"]) == (2, 2)
     assert figures["retrieval"]["recall@1"] == 1.0
     assert figures["index"]["passages_per_second"] > 0
+
+
+@pytest.mark.parametrize("command", ["index", "qa", "qa.evaluate", "qa.evaluate --json"])
+def test_an_output_that_takes_nothing_is_one_line_and_no_success(tmp_path: Path, command: str) -> None:
+    corpus, questions = tmp_path / "corpus", tmp_path / "questions.jsonl"
+    corpus.mkdir()
+    (corpus / "dam.txt").write_text("Dam closed\n\nThe dam above Kestrel Valley was closed on Monday.\n")
+    questions.write_text(json.dumps({"question": "When was the dam closed?", "answers": ["Monday"]}))
+    arguments = {
+        "index": [str(corpus)],
+        "qa": ["When was the dam closed?", "--corpus", str(corpus)],
+        "qa.evaluate": [str(questions), "--corpus", str(corpus)],
+    }
+    name, *into_file = command.split()
+    more = ["--encoder", "light", "--index", str(tmp_path / "index"), *(["--json", "/dev/full"] if into_file else [])]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", name, *arguments[name], *more], cwd=ROOT, text=True, timeout=300,
+            stdout=None if into_file else full, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    said = "qa.evaluate: /dev/full cannot be written" if into_file else "the output cannot be written"
+    assert done.returncode == (2 if into_file else 1), done.stderr
+    assert done.stderr == f"{said}: No space left on device\n"
