@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace, users: list[tuple[str, str]], scratch: Path) -> int:
     # Before Gradio and the models are imported, for they read these then; and only then, for that takes seconds.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)  # else it sums up all events after each, in pandas
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(scratch / "incoming")
     from app.chat import build_chat

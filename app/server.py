@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
 
 import gradio as gr
 from starlette.requests import Request
@@ -17,6 +19,19 @@ _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu San
 _FIXED_FONTS = ("ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace")
 # Nothing but this server, whatever a page should ever contain; Gradio itself needs inline scripts and `Function`.
 _POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'"
+
+SESSIONS = 1000
+"""How many sessions are kept; each call of a program may be one of its own, and takes some 75 KB in Gradio."""
+
+
+class Sessions(OrderedDict[str, Any]):
+    """Gradio's sessions, by when they were last used: those of programs, which hold nothing, are the first to go."""
+
+    def popitem(self, last: bool = True) -> tuple[str, Any]:
+        """Remove a session and return it with its name; Gradio calls this when there are more than it may keep."""
+        older = list(self)[:-1]  # the last is the one that there was no room for
+        name = next((name for name in older if not self[name].state_data), older[0])
+        return name, self.pop(name)
 
 
 def launch(
@@ -60,5 +75,7 @@ def launch(
         theme=gr.themes.Base(font=_SYSTEM_FONTS, font_mono=_FIXED_FONTS),
         head=f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style}</style>',
         app_kwargs={"routes": [Route("/health", health)]},
+        state_session_capacity=SESSIONS,
     )
+    blocks.state_holder.session_data = Sessions()
     return url

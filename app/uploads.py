@@ -10,6 +10,7 @@ import secrets
 import shutil
 import threading
 import unicodedata
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +33,7 @@ class Uploads:
         self._corpus = corpus
         self._place = root / secrets.token_hex(16)
         self._changing = threading.Lock()
+        weakref.finalize(self, shutil.rmtree, self._place, ignore_errors=True)  # when its session is dropped unclosed
 
     @property
     def folder(self) -> Path:

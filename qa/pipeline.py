@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,8 +42,9 @@ class Examination:
 class Pipeline:
     """An index and a reader, ready for many questions; safe to use from several threads."""
 
-    # Of all pipelines: one reading at a time uses all cores, and the tokenizer of a shared reader is not thread-safe.
-    _reading = threading.Lock()
+    # Of all pipelines: one reading at a time uses all cores, and the tokenizer of a shared reader is not thread-safe. A
+    # thread and not a lock, for torch keeps some 45 MB and a team of threads for each thread that it has run in.
+    _reading = ThreadPoolExecutor(1, thread_name_prefix="reading")
 
     def __init__(self, index: Index, reader: Reader, confidence: Confidence) -> None:
         """Take the parts; `Pipeline.open` loads them."""
@@ -185,8 +187,7 @@ class Pipeline:
             ReadPassage(h.passage.document.title, h.passage.document.text[start:end])
             for h, (start, end) in zip(hits, ranges, strict=True)
         ]
-        with self._reading:
-            read = self.reader.read(question, texts)
+        read = self._reading.submit(self.reader.read, question, texts).result()
         return tuple(
             Reading(h, start, end, tuple(replace(s, start=s.start + start, end=s.end + start) for s in spans))
             for h, (start, end), spans in zip(hits, ranges, read, strict=True)

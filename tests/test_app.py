@@ -25,6 +25,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from test_app_fakes import GRADIO_WARNINGS, FakePipeline, free_port, served
 
+from app import server
 from app.chat import WAITING
 
 pytestmark = GRADIO_WARNINGS
@@ -165,6 +166,37 @@ def test_a_full_queue_says_so_and_those_that_wait_are_answered(address: str, pip
     assert all("full" in str(r) for r in refused)
 
 
+def test_calls_of_programs_do_not_push_out_a_conversation(
+    pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SESSIONS", 6)
+    with served(pipeline) as address:
+        config = httpx.get(f"{address}config").json()
+        field = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "question")
+        asking = next(e["id"] for e in config["dependencies"] if [field, "submit"] in e["targets"])
+
+        def asks(person: str) -> None:
+            data = ["who mediated?", None, None, [], "", ""]
+            asked = {"data": data, "fn_index": asking, "session_hash": person, "event_data": None}
+            httpx.post(f"{address}gradio_api/queue/join", json=asked).raise_for_status()
+            with httpx.stream("GET", f"{address}gradio_api/queue/data?session_hash={person}", timeout=30) as told:
+                assert any("Ruth Okafor" in line for line in told.iter_lines())
+
+        def kept() -> dict[str, int]:
+            sessions = pipeline.blocks.state_holder.session_data
+            return {name: len(session.state_data) for name, session in sessions.items()}
+
+        for person in ("ann", "bob"):
+            asks(person)
+        for _ in range(12):
+            event = httpx.post(f"{address}gradio_api/call/ask", json={"data": ["who mediated?", 5, None]}).json()
+            assert "Ruth Okafor" in httpx.get(f"{address}gradio_api/call/ask/{event['event_id']}", timeout=30).text
+        assert len(kept()) == 6 and kept()["ann"] and kept()["bob"]
+        for person in "cdefghij":  # more people than can be kept: those who asked last are
+            asks(person)
+        assert list(kept()) == list("efghij")
+
+
 def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "app", *arguments], capture_output=True, text=True, cwd=ROOT, timeout=60, **options
@@ -251,6 +283,14 @@ def test_it_serves_the_corpus_until_it_is_told_to_stop(tmp_path: Path, stop: sig
             sent = tmp_path / "sent.txt"
             sent.write_text("something")
             one = client(line.split()[2])
+            port = int(line.split()[2].rstrip("/").rsplit(":", 1)[1])
+            with socket.socket() as everywhere:  # what listens on all addresses can be reached by this one too
+                everywhere.bind(("0.0.0.0", 0))
+                everywhere.listen()
+                socket.create_connection(("127.0.0.2", everywhere.getsockname()[1]), timeout=5).close()
+            for other in {"127.0.0.2", *socket.gethostbyname_ex(socket.gethostname())[2]} - {"127.0.0.1"}:
+                with pytest.raises(OSError, match="refused"):
+                    socket.create_connection((other, port), timeout=5)
             question = "What did the crews and the company agree on?"
             asked = one.predict(question, k=10**15, api_name="/ask")
             with sent.open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,3 +97,13 @@ def test_everything_is_removed_in_the_end_and_nobody_shares_a_folder(own: Upload
 )  # fmt: skip
 def test_names_are_made_safe(name: str, safe: str) -> None:
     assert safe_name(name) == safe
+
+
+def test_files_of_a_session_that_was_dropped_unclosed_are_removed(tmp_path: Path) -> None:
+    corpus = SimpleNamespace(index=Index(tmp_path / "corpus-index", LetterEmbedder()), reader=None, confidence=None)
+    one = Uploads(corpus, tmp_path / "uploads")
+    one.add([sent(tmp_path, "a.txt")])
+    assert list((tmp_path / "uploads").iterdir())
+    del one
+    gc.collect()
+    assert not list((tmp_path / "uploads").iterdir())
