@@ -116,3 +116,9 @@ def group(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
         if all(candidate.document.path != other.document.path for other in equal):
             equal.append(candidate)
     return list(groups.values())
+
+
+def short_for(text: str, full: str) -> bool:
+    """Whether `text` is the end of `full`, as "Holt" is of "Mayor Anna Holt"; numbers are short for nothing."""
+    end, words = normalise(text).split(), normalise(full).split()
+    return not any(map(str.isdigit, text)) and 0 < len(end) < len(words) and words[-len(end) :] == end

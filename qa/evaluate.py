@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         with progress_bar() as progress, corpus_for(conversations, options.corpus) as (asked, corpus, scratch):
             place = options.index or scratch
             index = Index.open(place, encoder=options.encoder)
-            index.embedder.embed(["warm"])  # loading the encoder is no part of the indexing that is measured
+            index.embedder.embed(["warm", "up"])  # loading the encoder is no part of the indexing that is measured
             synced = index.sync(corpus, progress=progress)
             pipeline = Pipeline.open(
                 corpus, index=place, encoder=options.encoder, reader=options.reader, threshold=options.threshold

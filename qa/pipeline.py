@@ -10,7 +10,7 @@ from pathlib import Path
 
 from index import BadCorpus, BadInput, BadQuery, Busy, Hit, Index, Progress, index_folder, open_cluster
 from qa.answer import Alternative, Answer, Citation
-from qa.candidates import Candidate, Reading, group, joined, rank
+from qa.candidates import Candidate, Reading, group, joined, rank, short_for
 from qa.cite import cite, cite_range, renumbered
 from qa.confidence import CONFIDENCE, Confidence, features
 from qa.conversation import complete
@@ -197,6 +197,8 @@ class Pipeline:
         citations = cite(question, groups[0], self._folder, first=1)
         others: list[Alternative] = []
         for at, candidates in enumerate(groups[1 : 1 + ALTERNATIVES], 1):
+            if short_for(candidates[0].text, groups[0][0].text):
+                continue
             probability = self.confidence.probability(features(groups[at:]))
             if probability >= min(ALTERNATIVE_FROM, self.confidence.threshold):
                 cited = cite(question, candidates, self._folder, first=0)

@@ -12,7 +12,7 @@ import pytest
 
 import qa
 from qa import BadCorpus, BadInput, BadQuery, Pipeline, beside, together
-from qa.candidates import group, rank
+from qa.candidates import group, rank, short_for
 from qa.confidence import CONFIDENCE
 from qa.pipeline import reader_files
 from qa.reader import WEIGHTS
@@ -209,3 +209,19 @@ def test_a_reader_of_ones_own_is_read_from_its_folder(seeds: Pipeline, tmp_path:
     own = Pipeline.open(ROOT / "seeds", index=seeds.index.folder, reader=tmp_path)
     asked = "Who asked the CSTO for help?"
     assert own.ask(asked).text is None and seeds.ask(asked).text is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "full", "short"),
+    [
+        ("Holt", "Mayor Anna Holt", True),
+        ("the council", "Anna Holt of the council", True),
+        ("Anna Holt", "Anna Holt's brother", False),
+        ("Holt", "Holt", False),
+        ("2021", "5 May 2021", False),
+        ("Marn", "Anna Holt", False),
+        ("!", "Anna Holt!", False),
+    ],
+)
+def test_the_end_of_an_answer_is_no_other_answer(text: str, full: str, short: bool) -> None:
+    assert short_for(text, full) is short

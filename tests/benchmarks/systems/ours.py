@@ -16,7 +16,7 @@ class System:
 
     def warm(self) -> None:
         self.index = Index.open(self.place, encoder=None if self.encoder == DEFAULT_ENCODER else self.encoder)
-        self.index.embedder.embed(["warm"])
+        self.index.embedder.embed(["warm", "up"])
 
     def build(self, corpus: Path) -> int:
         return self.index.sync(corpus).passages
