@@ -118,9 +118,8 @@ class Router:
         if any(answer is None for answer in scored.values()):
             return None
         whole = {n for n in surveys if n in scored or n not in again}
-        ranking = merge(
-            (surveys[n] for n in whole), (answer for answer in scored.values() if answer is not None), depth
-        )
+        answered = (answer for answer in scored.values() if answer is not None)
+        ranking = merge((surveys[n] for n in whole), answered, depth, self._embedder.fusion_weight)
         chosen = [number for number, _ in ranking.fused[:k]]
         owners = {number: n for n in whole for number in _ids(surveys[n], scored.get(n))}
         wanted: dict[int, list[int]] = defaultdict(list)

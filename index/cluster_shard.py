@@ -158,8 +158,11 @@ class Shard(Index):
         return self._shared
 
 
-def merge(surveys: Iterable[Survey], scored: Iterable[Scored], depth: int) -> Ranking:
-    """The ranking that one index over all shards gives, followed `depth` deep as there, from what each found."""
+def merge(surveys: Iterable[Survey], scored: Iterable[Scored], depth: int, weight: float) -> Ranking:
+    """The ranking that one index over all shards gives, followed `depth` deep as there, from what each found.
+
+    `weight` is the share of the cosine, `fusion_weight` of the encoder that the shards were built with.
+    """
     dense = _best((pair for survey in surveys for pair in survey.dense), depth)
     answers = list(scored)
     placed = sorted((one for answer in answers for one in answer.lexical), key=lambda one: (-one[1], one[2], one[3]))
@@ -170,7 +173,7 @@ def merge(surveys: Iterable[Survey], scored: Iterable[Scored], depth: int) -> Ra
     dense_ranks, lexical_ranks = (
         {number: rank for rank, (number, _) in enumerate(ranking, 1)} for ranking in (dense, lexical)
     )
-    return Ranking(tuple(fuse(cosines, dict(lexical))), dense_ranks, lexical_ranks)
+    return Ranking(tuple(fuse(cosines, dict(lexical), weight=weight)), dense_ranks, lexical_ranks)
 
 
 def _best(pairs: Iterable[tuple[int, float]], count: int) -> list[tuple[int, float]]:

@@ -44,10 +44,12 @@ def test_each_document_is_in_one_shard(one: Index, shards: list[Shard]) -> None:
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("few", [False, True], ids=["all", "some documents"])
 @pytest.mark.parametrize("depth", [3, 50])
+@pytest.mark.parametrize("weight", [0.5, 0.7])
 def test_the_ranking_is_that_of_one_index(
-    one: Index, shards: list[Shard], query: str, few: bool, depth: int, monkeypatch: pytest.MonkeyPatch
+    one: Index, shards: list[Shard], query: str, few: bool, depth: int, weight: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("index.index.DEPTH", depth)
+    monkeypatch.setattr(one.embedder, "fusion_weight", weight)  # of the light encoder, and of the packaged one
     only = [entry.path for entry in one.documents()[::3]] if few else None
     vector = one.embedder.embed([query])[0]
     surveys = [shard.survey(query, vector, depth, only) for shard in shards]
@@ -56,7 +58,7 @@ def test_the_ranking_is_that_of_one_index(
         shard.score(survey.generation, everywhere, vector, depth, only)
         for shard, survey in zip(shards, surveys, strict=True)
     ]
-    ranking = merge(surveys, [answer for answer in scored if answer is not None], depth)
+    ranking = merge(surveys, [answer for answer in scored if answer is not None], depth, weight)
     k = min(depth, 10)
     expected = one.search(query, k, documents=only)
     assert [number for number, _ in ranking.fused[:k]] == [hit.passage.id for hit in expected]
