@@ -223,3 +223,12 @@ def test_examples_quote_headlines_from_all_over_the_corpus() -> None:
     )
     assert len(set(example_questions(["Only one"]))) == len(FORMS)
     assert example_questions(["", " "]) == ()
+
+
+def test_the_chat_says_of_an_answer_from_a_part_of_the_documents_that_it_is_incomplete() -> None:
+    why = "1 of 4 parts of the documents did not answer in time"
+    for text in ("the ferry crews", None):
+        whole = Answer("Who went on strike?", text, text, 0.1, ())
+        page = conversation([replace(whole, partial=why + EVIL)])
+        assert f"Incomplete: {why}" in Reader(page).text and "img" not in Reader(page).tags
+        assert "Incomplete" not in conversation([whole])
