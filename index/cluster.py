@@ -194,10 +194,16 @@ def connect(address: str) -> None:
         raise IndexProblem('a cluster needs Ray: pip install "extractive-qa[cluster]"') from error
     if ray.is_initialized():
         return
+    from ray.exceptions import AuthenticationError
+
     if not _listens(address):  # Ray would go on trying for minutes
         raise IndexProblem(f"nothing answers at {address}: start a cluster there with python -m index.cluster FOLDER")
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)
+    except AuthenticationError as error:
+        raise IndexProblem(
+            f"the cluster at {address} asks for a token: copy ~/.ray/auth_token from the machine that started it"
+        ) from error
     except (ConnectionError, RuntimeError, ValueError) as error:  # all that Ray raises where it finds no cluster
         raise IndexProblem(f"there is no cluster to be joined at {address} ({str(error).splitlines()[0]})") from error
 

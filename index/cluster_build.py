@@ -87,7 +87,9 @@ def build(
         tasks = _Tasks(count, folder, folder / "staged" / made.fingerprint, embedder)
         names = [path.relative_to(corpus).as_posix() for path in find_documents(corpus)]
         rows = [{"shard": shard_of(name, count), "path": name} for name in names]
-        embedded = _embed(rows, tasks.start(_take_up), corpus, tasks.staged, embedder, workers, progress)
+        known = tasks.start(_take_up)
+        ray.wait(known, num_returns=count)  # an encoder that waits for them may have the CPU that they wait for
+        embedded = _embed(rows, known, corpus, tasks.staged, embedder, workers, progress)
         waiting, reports = tasks.start(_bring_up_to_date, corpus, count), list[SyncReport]()
         while waiting:
             done, waiting = ray.wait(waiting)

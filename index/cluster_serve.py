@@ -74,6 +74,7 @@ class Router:
         """Take the handles of all shards, in order."""
         self._served = served
         self._embedder = embedder()
+        self._embedder.embed(["warm"])  # loaded when first used: a replica that is ready must not be seconds from it
         self._shards = shards
 
     async def about(self) -> Served:
@@ -86,8 +87,8 @@ class Router:
 
     async def search(self, query: str, k: int, documents: Collection[str] | None) -> tuple[list[Hit], int]:
         """The hits of `Index.search`, and how many shards are missing in them."""
-        started = time.monotonic()
         vector = (await asyncio.to_thread(self._embedder.embed, [query]))[0].astype(np.float32)
+        started = time.monotonic()  # not before: a slow encoder is no fault of the shards, which are yet to be asked
         while True:
             found = await self._search(started, query, vector, k, documents)
             if found is not None:
@@ -164,7 +165,7 @@ def deploy(
     routers: int = 2,
     deadline: float = DEADLINE,
     embedder: MakeEmbedder = Embedder,
-    cpus: float = 0.1,
+    cpus: float = 0.01,
 ) -> Any:
     """Serve the shards in `folder` and wait until they can be asked; returns the router's handle. Ray is initialized.
 
@@ -175,7 +176,7 @@ def deploy(
         routers: how many replicas of the router; each keeps an encoder of its own.
         deadline: seconds after which a question is answered from the shards that have answered.
         embedder: makes the encoder that they were built with.
-        cpus: the share of a CPU that Ray sets aside for each replica.
+        cpus: the share of a CPU that Ray sets aside for each replica; little, or a build beside them gets none.
 
     Raises:
         BadInput: if there are no shards.
