@@ -7,6 +7,7 @@ that asks them, and how a cluster is started and joined: with a token, on this m
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import socket
 import subprocess
@@ -85,6 +86,7 @@ class ClusterIndex:
         from ray import serve
         from ray.serve.exceptions import RayServeException
 
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it tells a terminal of each handle it makes
         try:
             return cls(serve.get_app_handle(name or "corpus"), embedder)
         except RayServeException as error:
