@@ -75,7 +75,10 @@ class Embedder:
             float32 [len(texts), dimension], each row of length 1, in the order of the texts.
         """
         if len(texts) == 1 and self._alone is not None:
-            return self._embed_alone(texts[0], *self._alone)
+            vector = self._embed_alone(texts[0], *self._alone)
+            if progress is not None:
+                progress(1)
+            return vector
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for batch in _batches(texts):
             with self._encoding:  # let go of after each batch, so that a question need not wait for a whole sync

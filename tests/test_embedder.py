@@ -63,3 +63,5 @@ def test_progress_adds_up_to_the_number_of_texts(embedder: Embedder) -> None:
     seen: list[int] = []
     embedder.embed(["Grain.", "Dam."], progress=seen.append)
     assert sum(seen) == 2
+    embedder.embed(["Grain."], progress=seen.append)
+    assert sum(seen) == 3
