@@ -1,7 +1,7 @@
 """The same index on many machines, by Ray: `python -m index.cluster FOLDER` builds it and serves it.
 
 `index.cluster_build` makes the shards, `index.cluster_serve` is what runs on the nodes. Here is what a program holds
-that asks them, and how a cluster is started and joined: with a token, on this machine alone, reporting to nobody.
+that asks them; `index.cluster_join` starts and joins clusters.
 """
 
 from __future__ import annotations
@@ -9,23 +9,24 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from index.cluster_build import MakeEmbedder, build
+from index.cluster_build import MakeEmbedder, build, read_about
+from index.cluster_join import connect, listens, start
 from index.cluster_serve import DEADLINE, Served, deploy
 from index.cluster_shard import shard_of
 from index.documents import Document
-from index.embedder import Embedder
-from index.errors import BadCorpus, BadQuery, IndexProblem, QAError
-from index.index import LONGEST_QUERY, Hit
+from index.embedder import DEFAULT_ENCODER
+from index.errors import BadCorpus, IndexProblem, QAError
+from index.index import Hit, sound_query
+from index.light import embedder_named
 from index.place import index_folder
 from index.store import Entry
 from index.sync import Progress, SyncReport
@@ -57,23 +58,23 @@ class Hits(list[Hit]):
 class ClusterIndex:
     """An index that a cluster serves, with the methods of `Index`; safe to use from several threads."""
 
-    def __init__(self, handle: Any, embedder: MakeEmbedder = Embedder) -> None:
+    def __init__(self, handle: Any, embedder: MakeEmbedder | None = None) -> None:
         """Take the handle of a served router; `open` finds one."""
         self._handle = handle
-        self._make = embedder
-        self.embedder = embedder()
         self._served: Served = self._call("about")
+        self._make = embedder or partial(embedder_named, self._served.encoder)
+        self.embedder = self._make()
         self._lock = threading.Lock()
         self._listed: tuple[float, list[Entry]] = (-LISTED_SECONDS, [])
 
     @classmethod
-    def open(cls, corpus: str, *, embedder: MakeEmbedder = Embedder) -> ClusterIndex:
+    def open(cls, corpus: str, *, embedder: MakeEmbedder | None = None) -> ClusterIndex:
         """Open what a cluster serves.
 
         Args:
             corpus: `ray://HOST:PORT/NAME`, the address of the cluster's head (its control store, not that of a Ray
                 client) and the name that it was served under; `ray://HOST:PORT` where that is the default.
-            embedder: makes the encoder that it was built with.
+            embedder: makes the encoder that it was built with, where that has no name.
 
         Raises:
             BadCorpus: if `corpus` has another form.
@@ -86,7 +87,7 @@ class ClusterIndex:
         from ray import serve
         from ray.serve.exceptions import RayServeException
 
-        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it tells a terminal of each handle it makes
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)  # else a terminal is told of each handle, and each delay
         try:
             return cls(serve.get_app_handle(name or "corpus"), embedder)
         except RayServeException as error:
@@ -102,14 +103,8 @@ class ClusterIndex:
             BadQuery: if the query is empty or too long, or `k` is less than 1.
             IndexProblem: if the cluster does not answer at all.
         """
-        if not query.strip():
-            raise BadQuery("the query is empty: write a question or a few words")
-        if len(query) > LONGEST_QUERY:
-            raise BadQuery(f"the query has {len(query):,} characters: at most {LONGEST_QUERY:,} are searched for")
-        if k < 1:
-            raise BadQuery(f"k is {k}: it must be at least 1")
-        sound = query.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
-        hits, missing = self._call("search", sound, k, None if documents is None else sorted(documents))
+        among = None if documents is None else sorted(documents)
+        hits, missing = self._call("search", sound_query(query, k), k, among)
         return Hits(hits, missing=missing, shards=self._served.shards)
 
     def document(self, path: str) -> Document:
@@ -161,17 +156,18 @@ class ClusterIndex:
         return found
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        """Call the router; another of its replicas where one is lost meanwhile."""
+        """Call the router; another of its replicas where one is lost meanwhile, or hangs."""
         from ray.exceptions import RayError, RayTaskError
         from ray.serve.exceptions import RayServeException
 
-        patience = DEADLINE if method == "about" else self._served.deadline
+        patience = DEADLINE if method == "about" else self._served.deadline  # "about" is asked first
         end = time.monotonic() + 4 * patience
         while (left := end - time.monotonic()) > 0:
+            asked = getattr(self._handle, method).remote(*arguments)
             try:
-                return getattr(self._handle, method).remote(*arguments).result(timeout_s=left)
+                return asked.result(timeout_s=min(left, 1.5 * patience))  # a router that is alive answers in time
             except TimeoutError:
-                break
+                asked.cancel()
             except RayTaskError as error:
                 if isinstance(error.cause, QAError):
                     raise error.cause from error
@@ -179,65 +175,6 @@ class ClusterIndex:
             except (RayError, RayServeException):
                 time.sleep(_AGAIN_SECONDS)
         raise IndexProblem("the cluster does not answer: is it still running? `ray status` says what there is of it")
-
-
-def connect(address: str) -> None:
-    """Join the cluster at `address` (HOST:PORT), of which this machine must be a node, with its token.
-
-    Raises:
-        IndexProblem: if it cannot be joined.
-    """
-    secure()
-    if address.startswith("127.0.0.1:"):
-        _keep_local()
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise IndexProblem('a cluster needs Ray: pip install "extractive-qa[cluster]"') from error
-    if ray.is_initialized():
-        return
-    from ray.exceptions import AuthenticationError
-
-    if not _listens(address):  # Ray would go on trying for minutes
-        raise IndexProblem(f"nothing answers at {address}: start a cluster there with python -m index.cluster FOLDER")
-    try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except AuthenticationError as error:
-        raise IndexProblem(
-            f"the cluster at {address} asks for a token: copy ~/.ray/auth_token from the machine that started it"
-        ) from error
-    except (ConnectionError, RuntimeError, ValueError) as error:  # all that Ray raises where it finds no cluster
-        raise IndexProblem(f"there is no cluster to be joined at {address} ({str(error).splitlines()[0]})") from error
-
-
-def secure() -> None:
-    """Have Ray, where it was not told otherwise, ask for a token and report nothing to anybody; before its import."""
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
-
-def _keep_local() -> None:
-    """Have Ray take 127.0.0.1 at its word: else it looks for the machine's outer address and listens on all of them."""
-    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-
-
-def start(address: str = ADDRESS) -> None:
-    """Start a cluster of this one machine that listens at `address`, HOST:PORT, and goes on when this process ends.
-
-    Raises:
-        IndexProblem: if Ray cannot be started.
-    """
-    secure()
-    host, _, port = address.rpartition(":")
-    if host == "127.0.0.1":
-        _keep_local()
-    command = [sys.executable, "-m", "ray.scripts.scripts"]
-    head = ["start", "--head", f"--node-ip-address={host}", f"--port={port}", "--include-dashboard=false"]
-    for arguments in (["get-auth-token", "--generate"], [*head, "--disable-usage-stats"]):
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-        if done.returncode:
-            why = (done.stderr or done.stdout).strip().splitlines()[-1:]
-            raise IndexProblem(f"Ray cannot be started at {address} ({' '.join(why)})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -250,12 +187,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise BadCorpus(f"{options.folder} is no folder: give the folder that holds the documents")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         place = options.index or index_folder(options.folder).with_suffix(".cluster")
-        if not _listens(options.address):
+        if not listens(options.address):
             start(options.address)
         connect(options.address)
+        encoder = options.encoder or (read_about(place) or {"encoder": DEFAULT_ENCODER})["encoder"]
+        embedder = partial(embedder_named, encoder)
         with progress_bar() as progress:
-            report = build(options.folder, place, shards=options.shards, workers=options.workers, progress=progress)
-        deploy(place, name=options.name, replicas=options.replicas, routers=options.replicas)
+            many = {"shards": options.shards, "workers": options.workers}
+            report = build(options.folder, place, embedder=embedder, progress=progress, **many)
+        deploy(place, name=options.name, replicas=options.replicas, routers=options.replicas, embedder=embedder)
     except QAError as error:
         print(f"index.cluster: {error}", file=sys.stderr)
         return 2
@@ -271,15 +211,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=1).close()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m index.cluster",
@@ -287,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, help="the folder of documents, the same on every node")
     parser.add_argument("--index", type=Path, metavar="DIR", help="where the shards lie, the same on every node")
+    parser.add_argument("--encoder", metavar="NAME", help="light, or as of python -m index (default: as before)")
     parser.add_argument("--shards", type=int, metavar="N", help="into how many shards (default: 4, or as before)")
     parser.add_argument("--replicas", type=int, default=2, metavar="N", help="of each shard (default: 2)")
     parser.add_argument("--workers", type=int, metavar="N", help="encoders at a time (default: all CPUs but one)")

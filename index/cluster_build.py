@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from index.cluster_shard import Shard, shard_folder, shard_of
 from index.documents import file_sha256, find_documents, read_document
 from index.embedder import Embedder
-from index.errors import BadCorpus, BadInput, UnreadableDocument
+from index.errors import BadCorpus, BadInput, UnreadableDocument, WrongEmbedder
 from index.lock import only_writer
 from index.passages import split
 from index.sync import Progress, SyncReport, embedded_text
@@ -68,6 +68,7 @@ def build(
     Raises:
         BadCorpus: if `corpus` is no folder.
         BadInput: if there are shards in `folder`, but another number of them.
+        WrongEmbedder: if they were made with another encoder.
         Busy: if another build goes on for longer than `wait`.
     """
     import ray
@@ -81,6 +82,8 @@ def build(
         had = "" if about is None else f": the index in {folder} has {about['shards']}, another number needs a new one"
         raise BadInput(f"the number of shards is {count}{had}")
     made = embedder()
+    if about is not None and about["encoder"] != made.label:
+        raise WrongEmbedder(f"the shards in {folder} were made with the encoder {about['encoder']}, not {made.label}")
     corpus, folder = corpus.resolve(), folder.resolve()
     _note(folder, {"shards": count, "corpus": str(corpus), "encoder": made.label})
     with only_writer(folder, wait):
@@ -135,13 +138,13 @@ def _embed(
     rows.sort(key=lambda row: row["shard"])  # so that most batches are of one shard
     documents = ray.data.from_items(rows, override_num_blocks=max(1, min(len(rows) // 16, 4 * cpus)))
     given = {"known": known, "corpus": corpus}
-    passages = documents.map_batches(_read, fn_kwargs=given, batch_size=16, batch_format="pyarrow", num_cpus=0.5)
+    passages = documents.map_batches(_read, fn_kwargs=given, batch_size=16, batch_format="pyarrow", num_cpus=0.25)
     counts = passages.map_batches(
         _Embed,
         fn_constructor_args=(embedder, staged),
         batch_size=BATCH,
         batch_format="pyarrow",
-        num_cpus=1,
+        num_cpus=0.75,  # so that where there is but one CPU, it is not waiting for documents that none is left to read
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size),
     )
     done = 0

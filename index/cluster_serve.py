@@ -30,15 +30,19 @@ DEADLINE = 10.0
 _SHARES = (0.4, 0.7, 1.0)
 """By which share of it each of a search's three rounds has to end, so that a slow shard leaves time for the others."""
 _AGAIN_SECONDS = 0.05
+HEDGE_SECONDS = 0.5
+"""After which another replica of a shard is asked as well: several times what a shard of a million passages takes."""
+_AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
 class Served:
-    """What a cluster says of itself: where its index lies and its corpus, how many shards there are, and when."""
+    """What a cluster says of itself: where its index and its corpus lie, of how many shards and by which encoder."""
 
     folder: str
     corpus: str
     shards: int
+    encoder: str
     deadline: float
 
 
@@ -46,8 +50,9 @@ class ShardReplica:
     """What runs in a replica of a shard's deployment."""
 
     def __init__(self, folder: str, number: int, embedder: MakeEmbedder) -> None:
-        """Open the shard."""
+        """Open the shard, and its indexes, so that the first question need not wait for that."""
         self._shard = Shard(shard_folder(Path(folder), number), embedder())
+        self._shard.load()
 
     def call(self, method: str, arguments: Mapping[str, Any]) -> Any:
         """Call a method of the shard, or look up one of its properties."""
@@ -76,6 +81,7 @@ class Router:
         self._embedder = embedder()
         self._embedder.embed(["warm"])  # loaded when first used: a replica that is ready must not be seconds from it
         self._shards = shards
+        self._usual = 0.0  # seconds that a shard takes to answer, a moving average
 
     async def about(self) -> Served:
         """What is served."""
@@ -140,20 +146,36 @@ class Router:
         return {n: answer[0] for n, answer in zip(by_shard, answers, strict=True) if answer}
 
     async def _ask_one(self, end: float, number: int, method: str, given: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The answer, or nothing where there is none in time; where a replica is lost, another one is asked."""
+        """The answer, or nothing where there is none in time.
+
+        Where a replica is lost or keeps one waiting, another one is asked, and whichever answers first counts. So a
+        machine that hangs, or whose network is gone, which nobody is told of for seconds, costs `HEDGE_SECONDS`.
+        """
         from ray.exceptions import RayError, RayTaskError
         from ray.serve.exceptions import RayServeException
 
-        while (left := end - time.monotonic()) > 0:
-            try:
-                call = self._shards[number].call.remote(method, given)
-                return (await asyncio.wait_for(call, left),)
-            except TimeoutError:
-                break
-            except RayTaskError:
-                raise
-            except (RayError, RayServeException):
-                await asyncio.sleep(_AGAIN_SECONDS)
+        asked: dict[asyncio.Future[Any], float] = {}
+        try:
+            while (left := end - time.monotonic()) > 0:
+                if len(asked) < _AT_A_TIME:
+                    asked[asyncio.ensure_future(self._shards[number].call.remote(method, given))] = time.monotonic()
+                hedge = max(HEDGE_SECONDS, 4 * self._usual)  # where all are slow, asking twice would make them slower
+                patience = left if len(asked) == _AT_A_TIME else min(left, hedge)
+                done, _ = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for call in done:
+                    started = asked.pop(call)
+                    try:
+                        answer = call.result()
+                    except RayTaskError:
+                        raise
+                    except (RayError, RayServeException):
+                        await asyncio.sleep(_AGAIN_SECONDS)
+                    else:
+                        self._usual += 0.1 * (time.monotonic() - started - self._usual)
+                        return (answer,)
+        finally:
+            for call in asked:
+                call.cancel()
         return ()
 
 
@@ -197,7 +219,7 @@ def deploy(
         "ray_actor_options": {"num_cpus": cpus},
     }
     serve.start(proxy_location="Disabled")  # no HTTP: it is asked by handles
-    served = Served(str(folder.resolve()), about["corpus"], about["shards"], deadline)
+    served = Served(str(folder.resolve()), about["corpus"], about["shards"], about["encoder"], deadline)
     shards = [
         serve.deployment(ShardReplica)
         .options(name=f"shard-{number:04d}", num_replicas=replicas, **options)

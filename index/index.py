@@ -48,6 +48,21 @@ class _Found(NamedTuple):
     fused: dict[int, float]
 
 
+def sound_query(query: str, k: int) -> str:
+    """The query as it is searched for, every character one that can be written.
+
+    Raises:
+        BadQuery: if the query is empty or too long, or `k` is less than 1.
+    """
+    if not query.strip():
+        raise BadQuery("the query is empty: write a question or a few words")
+    if len(query) > LONGEST_QUERY:
+        raise BadQuery(f"the query has {len(query):,} characters: at most {LONGEST_QUERY:,} are searched for")
+    if k < 1:
+        raise BadQuery(f"k is {k}: it must be at least 1")
+    return query.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
+
+
 class Index:
     """One folder on disk that holds the store and the indexes made from it; safe to use from several threads."""
 
@@ -215,13 +230,7 @@ class Index:
             )
 
     def _embedded(self, query: str, k: int) -> tuple[str, NDArray[np.float32]]:
-        if not query.strip():
-            raise BadQuery("the query is empty: write a question or a few words")
-        if len(query) > LONGEST_QUERY:
-            raise BadQuery(f"the query has {len(query):,} characters: at most {LONGEST_QUERY:,} are searched for")
-        if k < 1:
-            raise BadQuery(f"k is {k}: it must be at least 1")
-        sound = query.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
+        sound = sound_query(query, k)
         return sound, np.asarray(self.embedder.embed([sound])[0], dtype=np.float32)
 
     def _rank(self, query: str, vector: NDArray[np.float32], k: int, only: Collection[str] | None) -> _Found:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embedder import DEFAULT_ENCODER, Embedder, Progress
+from index.embedder import DEFAULT_ENCODER, DEFAULT_LABEL, Embedder, Progress
 
 LIGHT = "light"
 WEIGHTS = Path(__file__).parent / "light.safetensors"
@@ -81,5 +81,5 @@ class LightEmbedder(Embedder):
 
 
 def embedder_named(encoder: str) -> Embedder:
-    """The light encoder for "light", else that of a sentence-transformers name or folder."""
-    return LightEmbedder() if encoder == LIGHT else Embedder(encoder)
+    """The light encoder for "light", else that of a sentence-transformers name or folder, or of the packaged label."""
+    return LightEmbedder() if encoder == LIGHT else Embedder(DEFAULT_ENCODER if encoder == DEFAULT_LABEL else encoder)

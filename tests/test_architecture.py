@@ -25,7 +25,7 @@ HOME = {
     "sentence_transformers": {"index/embedder.py"},
     "faiss": {"index/vectors.py"},
     "tantivy": {"index/lexical.py", "index/cluster_lexical.py"},
-    "ray": {"index/cluster.py", "index/cluster_build.py", "index/cluster_serve.py"},
+    "ray": {"index/cluster.py", "index/cluster_build.py", "index/cluster_join.py", "index/cluster_serve.py"},
     "pyarrow": {"index/cluster_build.py"},
     "gradio": {"app/chat.py", "app/corpus.py", "app/keep.py", "app/programs.py", "app/server.py"},
     "sqlite3": {"index/database.py", "index/schema.py", "index/lock.py"},

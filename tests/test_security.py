@@ -66,7 +66,7 @@ def test_only_one_source_starts_processes() -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None)]
             if isinstance(node, ast.Import | ast.ImportFrom) and {"subprocess", "multiprocessing", "pty"} & set(names):
                 starting.add(path.relative_to(ROOT).as_posix())
-    assert starting - {"index/cluster.py", "index/cluster_build.py"} == PROCESSES
+    assert starting - {"index/cluster_join.py"} == PROCESSES
 
 
 def test_weights_are_kept_as_safetensors_only() -> None:
