@@ -118,7 +118,7 @@ def build_chat(pipeline: Pipeline, corpus: Path, uploads: Path, feedback: Path) 
         return (*changed, shown)
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    model: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "cpu"}
+    model: dict[str, Any] = {"concurrency_limit": pipeline.reader.at_a_time, "concurrency_id": "cpu"}
     script = files("app").joinpath("chat.js").read_text(encoding="utf-8")
 
     def html(value: str, name: str, template: str = "${value}") -> gr.HTML:

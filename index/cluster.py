@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from index.cluster_build import MakeEmbedder, build, read_about
-from index.cluster_join import connect, listens, start
+from index.cluster_join import call, connect, listens, start
 from index.cluster_serve import DEADLINE, Served, deploy
 from index.cluster_shard import shard_of
 from index.documents import Document
@@ -35,7 +35,6 @@ SCHEME = "ray://"
 ADDRESS = "127.0.0.1:6379"
 LISTED_SECONDS = 10.0
 """How long a list of all documents is taken for current."""
-_AGAIN_SECONDS = 0.05
 
 
 class Hits(list[Hit]):
@@ -156,25 +155,8 @@ class ClusterIndex:
         return found
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        """Call the router; another of its replicas where one is lost meanwhile, or hangs."""
-        from ray.exceptions import RayError, RayTaskError
-        from ray.serve.exceptions import RayServeException
-
         patience = DEADLINE if method == "about" else self._served.deadline  # "about" is asked first
-        end = time.monotonic() + 4 * patience
-        while (left := end - time.monotonic()) > 0:
-            asked = getattr(self._handle, method).remote(*arguments)
-            try:
-                return asked.result(timeout_s=min(left, 1.5 * patience))  # a router that is alive answers in time
-            except TimeoutError:
-                asked.cancel()
-            except RayTaskError as error:
-                if isinstance(error.cause, QAError):
-                    raise error.cause from error
-                raise
-            except (RayError, RayServeException):
-                time.sleep(_AGAIN_SECONDS)
-        raise IndexProblem("the cluster does not answer: is it still running? `ray status` says what there is of it")
+        return call(self._handle, method, *arguments, patience=patience)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

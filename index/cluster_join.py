@@ -1,4 +1,4 @@
-"""Joins and starts clusters: with a token, on this machine alone unless told otherwise, reporting to nobody."""
+"""Joins, starts and asks clusters: with a token, on this machine alone unless told otherwise, reporting to nobody."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from index.errors import IndexProblem
+from index.errors import IndexProblem, QAError
+
+AGAIN_SECONDS = 0.05
+"""Between a replica that is lost and the next try."""
 
 
 def connect(address: str) -> None:
@@ -45,6 +50,38 @@ def connect(address: str) -> None:
             f"there is no cluster to be joined at {address}, or it has another token than ~/.ray/auth_token here "
             f"({str(error).splitlines()[0]})"
         ) from error
+
+
+def call(handle: Any, method: str, *arguments: Any, patience: float) -> Any:
+    """Call a method of what a cluster serves; another of its replicas where one is lost meanwhile, or hangs.
+
+    Args:
+        handle: of the deployment, as Ray Serve gives it.
+        method: the name.
+        arguments: its arguments.
+        patience: seconds in which a replica that is alive answers.
+
+    Raises:
+        IndexProblem: if none does in four times that.
+        QAError: if the method raises one.
+    """
+    from ray.exceptions import RayError, RayTaskError
+    from ray.serve.exceptions import RayServeException
+
+    end = time.monotonic() + 4 * patience
+    while (left := end - time.monotonic()) > 0:
+        asked = getattr(handle, method).remote(*arguments)
+        try:
+            return asked.result(timeout_s=min(left, 1.5 * patience))
+        except TimeoutError:
+            asked.cancel()
+        except RayTaskError as error:
+            if isinstance(error.cause, QAError):
+                raise error.cause from error
+            raise
+        except (RayError, RayServeException):
+            time.sleep(AGAIN_SECONDS)
+    raise IndexProblem("the cluster does not answer: is it still running? `ray status` says what there is of it")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from index.cluster_build import MakeEmbedder, read_about
+from index.cluster_join import AGAIN_SECONDS
 from index.cluster_lexical import Statistics
 from index.cluster_shard import Ranking, Scored, Shard, Survey, merge, shard_folder, shard_of
 from index.embedder import Embedder
@@ -29,7 +30,6 @@ DEADLINE = 10.0
 """Seconds after which a question is answered from the shards that have answered."""
 _SHARES = (0.4, 0.7, 1.0)
 """By which share of it each of a search's three rounds has to end, so that a slow shard leaves time for the others."""
-_AGAIN_SECONDS = 0.05
 HEDGE_SECONDS = 0.5
 """After which another replica of a shard is asked as well: several times what a shard of a million passages takes."""
 _AT_A_TIME = 2
@@ -169,7 +169,7 @@ class Router:
                     except RayTaskError:
                         raise
                     except (RayError, RayServeException):
-                        await asyncio.sleep(_AGAIN_SECONDS)
+                        await asyncio.sleep(AGAIN_SECONDS)
                     else:
                         self._usual += 0.1 * (time.monotonic() - started - self._usual)
                         return (answer,)

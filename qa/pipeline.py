@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,10 +40,6 @@ class Examination:
 
 class Pipeline:
     """An index and a reader, ready for many questions; safe to use from several threads."""
-
-    # Of all pipelines: one reading at a time uses all cores, and the tokenizer of a shared reader is not thread-safe. A
-    # thread and not a lock, for torch keeps some 45 MB and a team of threads for each thread that it has run in.
-    _reading = ThreadPoolExecutor(1, thread_name_prefix="reading")
 
     def __init__(self, index: Index, reader: Reader, confidence: Confidence) -> None:
         """Take the parts; `Pipeline.open` loads them."""
@@ -86,8 +81,12 @@ class Pipeline:
         if str(corpus).startswith("ray://"):
             if index or encoder:
                 raise BadInput("a cluster has its own index and encoder: give neither of them with ray://")
+            from qa.cluster import served_reader  # here, so that who has no cluster loads nothing of it
+
             weights, fitted = reader_files(reader)
-            return cls._with_reader(open_cluster(str(corpus)), weights, fitted, threshold)
+            opened = open_cluster(str(corpus))
+            elsewhere = served_reader(str(corpus)) if reader is None else None
+            return cls._with_reader(opened, elsewhere, weights, fitted, threshold)
         if not folder.is_dir():
             raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
         weights, fitted = reader_files(reader)
@@ -100,14 +99,16 @@ class Pipeline:
         if not len(opened):
             reasons = "".join(f"\n  {path}: {reason}" for path, reason in opened.unreadable().items())
             raise BadCorpus(f"{folder} holds no document that can be indexed{reasons}")
-        return cls._with_reader(opened, weights, fitted, threshold)
+        return cls._with_reader(opened, None, weights, fitted, threshold)
 
     @classmethod
-    def _with_reader(cls, opened: Index, weights: Path, fitted: Path, threshold: float | None) -> Pipeline:
+    def _with_reader(
+        cls, opened: Index, reader: Reader | None, weights: Path, fitted: Path, threshold: float | None
+    ) -> Pipeline:
         confidence = Confidence.load(fitted)
         if threshold is not None:
             confidence = replace(confidence, threshold=threshold)
-        return cls(opened, Reader.open(Path(opened.embedder.name), weights), confidence)
+        return cls(opened, reader or Reader.open(Path(opened.embedder.name), weights), confidence)
 
     def ask(
         self,
@@ -187,7 +188,7 @@ class Pipeline:
             ReadPassage(h.passage.document.title, h.passage.document.text[start:end])
             for h, (start, end) in zip(hits, ranges, strict=True)
         ]
-        read = self._reading.submit(self.reader.read, question, texts).result()
+        read = self.reader.read_in_turn(question, texts)
         return tuple(
             Reading(h, start, end, tuple(replace(s, start=s.start + start, end=s.end + start) for s in spans))
             for h, (start, end), spans in zip(hits, ranges, read, strict=True)

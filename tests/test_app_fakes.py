@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -142,6 +143,7 @@ class FakePipeline:
                 document("<b>bad</b>.txt", HOSTILE),
             ]
         )
+        self.reader = SimpleNamespace(at_a_time=1)
         self.histories: list[int] = []
         self.searched: Collection[str] | None = None
         self.gate = threading.Event()

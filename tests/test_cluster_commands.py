@@ -23,6 +23,15 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 QUESTION = "What did divers find at the Skarnholt dam?"
+ASK_MANY = """
+import json, pathlib, sys
+from concurrent.futures import ThreadPoolExecutor
+from qa import Pipeline
+lines = map(json.loads, pathlib.Path("tests/news.jsonl").read_text().splitlines()[:24])
+pipeline, threads = Pipeline.open(sys.argv[1]), ThreadPoolExecutor(6)
+answers = list(threads.map(pipeline.ask, [line["question"] for line in lines]))
+print(json.dumps([[(answer.text, answer.confidence) for answer in answers], type(pipeline.reader).__name__]))
+"""
 PATIENCE = 240  # seconds for a command: a busy machine is no fault of it
 
 
@@ -146,6 +155,18 @@ def test_what_other_machines_can_reach_asks_for_the_token(served: Served) -> Non
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as refused:
             channel.unary_unary("/ray.serve.ASGIService/HandleRequest")(b"", timeout=30)
         assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_the_reader_is_served_too(served: Served) -> None:
+    alone = served.python("-c", ASK_MANY, served.name)
+    done = served.python("-m", "qa.cluster", served.name, "--replicas", 1)
+    assert done.returncode == 0, done.stderr
+    together = served.python("-c", ASK_MANY, served.name)
+    assert alone.returncode == together.returncode == 0, together.stderr
+    (one, here), (many, there) = json.loads(alone.stdout), json.loads(together.stdout)
+    assert here == "Reader" and there == "ClusterReader"
+    assert [text for text, _ in many] == [text for text, _ in one] and any(text for text, _ in one)
+    assert [sure for _, sure in many] == pytest.approx([sure for _, sure in one], abs=1e-3)  # the number of threads
 
 
 def test_a_name_that_is_not_served_is_told(served: Served) -> None:
