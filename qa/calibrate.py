@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import BadInput, Progress, QAError
-from index.progress import progress_bar
+from index.progress import progress_bar, tell, write
+from qa.answer import visible
 from qa.confidence import CONFIDENCE, FEATURES, Confidence
 from qa.evaluate import corpus_for, need_matplotlib
 from qa.metrics import auroc, ece, f1
@@ -55,24 +56,27 @@ def main(arguments: list[str] | None = None) -> int:
         files = [read_questions(path) for path in options.questions]
         if any(q.context is None for turns in sum(files, []) for q in turns):
             raise BadInput("calibration needs SQuAD-shaped questions; some have no context")
+        out = options.out or reader_files(options.reader)[0].parent / CONFIDENCE.name
+        for path in filter(None, (out, options.records)):
+            if not path.parent.is_dir():  # said now, not after all questions were asked
+                raise BadInput(f"{path} cannot be written: there is no folder {path.parent}")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with progress_bar() as progress:
             records = collect(files, k=options.k, reader=options.reader, seed=options.seed, progress=progress)
+        if options.records:  # first, as they took the longest
+            write(options.records, json.dumps([vars(r) for r in records]))
         asked = balanced(records, options.answerable, seed=options.seed)
+        sure = cross_validated(asked, options.features, seed=options.seed)
+        replace(fit(asked, options.features), null_margin=best_null_margin(records)).save(out)
+        if options.plots:
+            draw(asked, sure, options.plots)
     except QAError as error:
-        print(f"qa.calibrate: {error}", file=sys.stderr)
+        print(f"qa.calibrate: {visible(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    sure = cross_validated(asked, options.features, seed=options.seed)
-    print("\n".join(f"{name:<32}{value:>10.3f}" for name, value in figures_of(asked, sure).items()))
-    if options.plots:
-        draw(asked, sure, options.plots)
-    out = options.out or reader_files(options.reader)[0].parent / CONFIDENCE.name
-    replace(fit(asked, options.features), null_margin=best_null_margin(records)).save(out)
-    if options.records:
-        options.records.write_text(json.dumps([vars(r) for r in records]), encoding="utf-8")
-    print(f"wrote {out}")
+    tell("\n".join(f"{name:<32}{value:>10.3f}" for name, value in figures_of(asked, sure).items()))
+    tell(f"wrote {out}")
     return 0
 
 
@@ -175,14 +179,17 @@ def draw(records: Sequence[Record], sure: NDArray[np.float64], folder: Path) -> 
     """Draw reliability.svg and risk.svg, risk against coverage, into `folder`."""
     from qa import plots
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--plots {folder}: {error.strerror}") from error
     right = [r.right for r in records]
     drawn = {
         "reliability": plots.reliability(sure.tolist(), right),
         "risk": plots.risk_curve(sure.tolist(), right, threshold=THRESHOLD),
     }
     for name, svg in drawn.items():
-        (folder / f"{name}.svg").write_text(plots.standalone(svg), encoding="utf-8")
+        write(folder / f"{name}.svg", plots.standalone(svg))
 
 
 def _matrix(records: Sequence[Record], names: Sequence[str]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.progress import write
 from qa.candidates import Candidate, originals
 
 CONFIDENCE = Path(__file__).parent / "reader" / "confidence.json"
@@ -37,14 +38,18 @@ class Confidence:
         return cls(fields["coefficients"], fields["intercept"], fields["threshold"], fields["null_margin"])
 
     def save(self, path: Path) -> None:
-        """Write the coefficients as JSON."""
+        """Write the coefficients as JSON.
+
+        Raises:
+            BadInput: if `path` cannot be written.
+        """
         fields = {
             "coefficients": dict(self.coefficients),
             "intercept": self.intercept,
             "threshold": self.threshold,
             "null_margin": self.null_margin,
         }
-        path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        write(path, json.dumps(fields, indent=2) + "\n")
 
     def probability(self, features: Mapping[str, float]) -> float:
         """The probability, 0 to 1, that the best candidate is right."""

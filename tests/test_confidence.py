@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from xml.etree import ElementTree
@@ -7,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from qa import BadInput
+from qa import BadInput, calibrate
 from qa.calibrate import Record, balanced, cross_validated, draw, figures_of, fit
 from qa.confidence import FEATURES, Confidence
 
@@ -23,6 +24,11 @@ def simulated(n: int) -> list[Record]:
     return [record(float(m), bool(rng.random() < 1 / (1 + math.exp(1 - 2 * m)))) for m in margins]
 
 
+def simulated_mixture(n: int = 400) -> list[Record]:
+    """As `simulated`; what is not right cannot be answered."""
+    return [record(r.features["margin"], r.right, answerable=r.right) for r in simulated(n)]
+
+
 def test_the_probability_is_the_logistic_of_the_weighted_features() -> None:
     confidence = Confidence({"margin": 2.0, "gap": -1.0}, 0.5, 0.5, 0.0)
     assert confidence.probability({"margin": 1.0, "gap": 0.5}) == pytest.approx(1 / (1 + math.exp(-2.0)))
@@ -36,7 +42,7 @@ def test_the_fit_finds_the_coefficients_that_made_the_data() -> None:
 
 
 def test_cross_validated_figures_of_honest_data_are_calibrated() -> None:
-    records = [record(r.features["margin"], r.right, answerable=r.right) for r in simulated(4000)]
+    records = simulated_mixture(4000)
     figures = figures_of(records, cross_validated(records, ["margin"]))
     assert figures["ECE"] < 0.03
     assert figures["AUROC, the answer is right"] > 0.8
@@ -85,3 +91,33 @@ def test_the_plots_are_files_that_stand_alone(tmp_path: Path) -> None:
     for name in ("reliability.svg", "risk.svg"):
         root = ElementTree.fromstring((tmp_path / name).read_text(encoding="utf-8"))
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and len(list(root.iter())) > 20
+
+
+def test_the_command_writes_what_it_fitted_and_what_it_was_fitted_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = simulated_mixture()
+    monkeypatch.setattr(calibrate, "collect", lambda *_, **__: records)  # asking takes minutes
+    questions = tmp_path / "squad.jsonl"
+    questions.write_text('{"question": "Who?", "context": "Ilse.", "answers": [{"text": "Ilse", "start": 0}]}')
+    out, kept = tmp_path / "confidence.json", tmp_path / "records.json"
+    command = [str(questions), "--out", str(out), "--features", "margin", "--records", str(kept)]
+    assert calibrate.main(command) == 0
+    said = capsys.readouterr().out
+    assert "AUROC, the answer is right" in said and f"wrote {out}" in said
+    assert Confidence.load(out).coefficients["margin"] == pytest.approx(2.0, abs=0.8)
+    assert [Record(**r) for r in json.loads(kept.read_text())] == records
+
+
+@pytest.mark.parametrize("option", ["--out", "--records", "--plots"])
+def test_a_place_that_takes_no_file_is_one_line_and_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    monkeypatch.setattr(calibrate, "collect", lambda *_, **__: simulated_mixture())
+    (tmp_path / "file").touch()
+    (tmp_path / "squad.jsonl").write_text('{"question": "Who?", "context": "Ilse.", "answers": []}')
+    places = {"--out": tmp_path / "confidence.json", option: tmp_path / "file" / "x"}
+    arguments = [part for name, place in places.items() for part in (name, str(place))]
+    assert calibrate.main([str(tmp_path / "squad.jsonl"), *arguments]) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path / "file") in said and len(said.splitlines()) == 1
