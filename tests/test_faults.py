@@ -43,6 +43,16 @@ def fresh(corpus: Path, tmp_path: Path) -> tuple[object, ...]:
     return expected
 
 
+@pytest.fixture
+def indexed(corpus: Path, tmp_path: Path) -> Path:
+    """The folder of an index that is up to date, which nobody has open."""
+    place = tmp_path / "index"
+    made = Index(place, LetterEmbedder())
+    made.sync(corpus)
+    made.close()
+    return place
+
+
 def committed(place: Path) -> set[bytes]:
     """The vectors that are kept."""
     if not (place / "store.sqlite").exists():
@@ -295,14 +305,10 @@ def test_damaged_files_give_the_right_answer_or_an_error(
 
 
 def test_a_store_cut_to_nothing_is_not_taken_for_one_that_was_never_made(
-    corpus: Path, tmp_path: Path, fresh: tuple[object, ...]
+    corpus: Path, indexed: Path, fresh: tuple[object, ...]
 ) -> None:
-    place = tmp_path / "index"
-    made = Index(place, LetterEmbedder())
-    made.sync(corpus)
-    made.close()
-    (place / "store.sqlite").write_bytes(b"")
-    outcome = spoiled(place, corpus, fresh)
+    (indexed / "store.sqlite").write_bytes(b"")
+    outcome = spoiled(indexed, corpus, fresh)
     assert "holds nothing" in outcome and outcome.endswith(", repaired")
 
 
@@ -334,28 +340,20 @@ def change_row(place: Path, sql: str) -> None:
     ],
 )
 def test_rows_that_are_not_what_was_written_are_never_quoted_and_the_next_sync_mends_them(
-    corpus: Path, tmp_path: Path, fresh: tuple[object, ...], sql: str
+    corpus: Path, indexed: Path, fresh: tuple[object, ...], sql: str
 ) -> None:
-    place = tmp_path / "index"
-    made = Index(place, LetterEmbedder())
-    made.sync(corpus)
-    made.close()
-    change_row(place, sql)
-    assert spoiled(place, corpus, fresh).endswith("repaired")
+    change_row(indexed, sql)
+    assert spoiled(indexed, corpus, fresh).endswith("repaired")
 
 
 @pytest.mark.parametrize("derived", ["kept", "lost"])
 def test_damage_to_the_store_and_to_what_is_made_of_it_is_noticed(
-    corpus: Path, tmp_path: Path, fresh: tuple[object, ...], derived: str
+    corpus: Path, indexed: Path, fresh: tuple[object, ...], derived: str
 ) -> None:
-    place = tmp_path / "index"
-    made = Index(place, LetterEmbedder())
-    made.sync(corpus)
-    made.close()
-    change_row(place, "UPDATE documents SET text = replace(text, 'dam', 'den')")
+    change_row(indexed, "UPDATE documents SET text = replace(text, 'dam', 'den')")
     if derived == "lost":
-        shutil.rmtree(place / "derived")
-    assert spoiled(place, corpus, fresh).startswith("error")
+        shutil.rmtree(indexed / "derived")
+    assert spoiled(indexed, corpus, fresh).startswith("error")
 
 
 def test_the_shell_says_one_line_about_a_damaged_store_and_rebuilds_it(
@@ -434,19 +432,15 @@ def test_a_changed_recipe_reads_every_document_again_and_embeds_what_is_new(
 
 
 def test_an_index_of_the_first_schema_is_upgraded_and_embeds_nothing_again(
-    corpus: Path, tmp_path: Path, fresh: tuple[object, ...]
+    corpus: Path, indexed: Path, fresh: tuple[object, ...]
 ) -> None:
-    place = tmp_path / "index"
-    made = Index(place, LetterEmbedder())
-    made.sync(corpus)
-    made.close()
     for sql in (
         "ALTER TABLE documents DROP COLUMN checksum", "ALTER TABLE vectors DROP COLUMN checksum",
         "DELETE FROM manifest WHERE key IN ('checksum', 'recipe')",
         "UPDATE manifest SET value = '1' WHERE key = 'schema'",
     ):  # fmt: skip
-        change_row(place, sql)
-    opened = Index(place, LetterEmbedder())
+        change_row(indexed, sql)
+    opened = Index(indexed, LetterEmbedder())
     assert opened.sync(corpus).embedded == 0 and SCHEMA_VERSION == "2"
     assert state(opened) == fresh
     opened.close()
