@@ -9,9 +9,9 @@ import pytest
 
 from index import read_document, sentences, split
 from tests.benchmarks import corpus
-from tests.benchmarks.figures import medians, percentiles, quality, table
+from tests.benchmarks.figures import exponent, growth, medians, percentiles, quality, table
 from tests.benchmarks.machine import operations_a_token
-from tests.benchmarks.passages import differences, read_passages, remember
+from tests.benchmarks.passages import differences, read_passages, remember, text_key
 
 ENTRIES = [
     {
@@ -88,8 +88,8 @@ def test_edits_show_as_changes_for_the_peers_and_have_a_vector(tmp_path: Path) -
     corpus.write(edits, tmp_path / "files")
     new, gone = differences(read_passages(tmp_path / "files"), tmp_path / "kept.json")
     assert len(new) == corpus.PASSAGES_A_FILE and gone == []
-    known = {corpus.text_key(corpus.passage_text(pool, [*places, pool.index(corpus.ADDED)])) for places in passages}
-    assert {corpus.text_key(text.split("\n", 1)[1]) for text in new.values()} <= known
+    known = {text_key("\n" + corpus.passage_text(pool, [*places, pool.index(corpus.ADDED)])) for places in passages}
+    assert {text_key(text) for text in new.values()} <= known
 
 
 def test_percentiles_are_in_milliseconds() -> None:
@@ -111,6 +111,15 @@ def test_the_table_has_medians_and_ratios() -> None:
     shown = table(medians(records), ["ours", "plain"])
     assert "| whole answer p50, ms | 50 | 100 (2×) |" in shown
     assert "| F1, best answer | 0.500 | 0.500 |" in shown
+
+
+def test_growth_is_the_slope_on_logarithmic_axes() -> None:
+    assert exponent([(10, 3.0), (100, 30.0), (1000, 300.0)]) == pytest.approx(1)
+    records = [
+        {"system": s, "size": str(n), "phase": "ask", "figures": {"search_p50": n**e}}
+        for s, e in (("ours", 0.5), ("plain", 1)) for n in (100, 10_000)
+    ]  # fmt: skip
+    assert "| search p50, ms | 0.50 | 1.00 |" in growth(records)
 
 
 def test_operations_are_those_of_the_weights_and_of_the_attention() -> None:

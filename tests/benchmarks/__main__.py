@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,15 +18,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from index import DEFAULT_ENCODER
 from tests.benchmarks import corpus as corpora
-from tests.benchmarks.figures import Record, medians, percentiles, quality, table
-from tests.benchmarks.machine import floor, machine, versions
+from tests.benchmarks.figures import Record, growth, medians, percentiles, quality, table
+from tests.benchmarks.machine import floor, machine, starts, versions
+from tests.benchmarks.prepare import embedded_by_ours, prepare, reader_folder
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-bench"
 SYSTEMS = {"ours": None, "txtai": "txtai", "haystack": "haystack", "haystack_faiss": "haystack", "plain": "plain"}
 """By system the environment that it runs in; ours runs in this one."""
-SETS = ("amazon_reviews", "new_wiki", "reddit", "squad2")
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HAYSTACK_TELEMETRY_ENABLED": "False",
@@ -45,37 +45,37 @@ def main() -> None:
     path = options.out / "results.json"
     results = json.loads(path.read_text()) if path.exists() else {"records": []}
     if options.data:
-        from index import DEFAULT_ENCODER
-
         encoder = options.encoder or DEFAULT_ENCODER
-        reader = reader_folder(options.out / "reader", Path(DEFAULT_ENCODER))
+        reader = reader_folder(options.out)
         results["machine"] = machine()
         results.setdefault("versions", {}).update({s: versions(_python(s)) for s in options.systems})
         for size in options.sizes:
-            prepare(options.out / f"corpus-{size}", options.data, size, options.questions, Path(DEFAULT_ENCODER))
+            prepare(options.out / f"corpus-{size}", options.data, size, options.questions)
         for size in options.sizes:
             for _ in range(options.runs):
                 for system in options.systems:
                     for record in measure(system, size, results["records"], encoder, reader, options):
                         results["records"].append(record)  # kept at once: what is stopped loses one phase
                         path.write_text(json.dumps(results, indent=1) + "\n")
+    files = options.out / "corpus-dev" / "files"
     if options.floor:
-        texts = [t.strip() for t in json.loads((options.out / "corpus-dev" / "texts.json").read_text()).values()]
-        from index import DEFAULT_ENCODER
-
-        results["floor"] = floor(Path(DEFAULT_ENCODER), texts)
+        results["floor"] = floor(Path(DEFAULT_ENCODER), embedded_by_ours(files))
+        path.write_text(json.dumps(results, indent=1) + "\n")
+    if options.starts:
+        question = json.loads((files.parent / "questions.json").read_text())[0]["question"]
+        results["starts"] = starts(files, question, options.starts, {**os.environ, **QUIET})
         path.write_text(json.dumps(results, indent=1) + "\n")
     summary = tables(results)
     (options.out / "table.md").write_text(summary)
     if options.plot:
         from tests.benchmarks.plot import plot
 
-        plot(results["records"], options.plot)
+        plot(_growing(results), options.plot)
     print(summary)
 
 
 def tables(results: dict[str, Any]) -> str:
-    """All tables as Markdown, one a size and encoder."""
+    """All tables as Markdown, one a size and encoder; how the costs grow; what is known of the machine."""
     parts = []
     kinds = dict.fromkeys((r["size"], r["encoder"]) for r in results["records"])
     for size, encoder in kinds:
@@ -83,7 +83,17 @@ def tables(results: dict[str, Any]) -> str:
         systems = [s for s in SYSTEMS if any(r["system"] == s for r in records)]
         runs = {s: 1 + max(r["run"] for r in records if r["system"] == s) for s in systems}
         parts.append(f"{size}, {encoder}, runs {runs}\n\n{table(medians(records), systems)}\n")
+    parts.append(growth(_growing(results)))
+    for name in ("floor", "starts"):
+        parts += [f"{name}: {json.dumps(results[name], indent=1)}\n"] if name in results else []
     return "\n".join(parts)
+
+
+def _growing(results: dict[str, Any]) -> list[Record]:
+    """The records of the made corpora, with the encoder in the system's name where it is not the packaged one."""
+    usual = Path(DEFAULT_ENCODER).name
+    named = ((r, "" if r["encoder"] == usual else f", {r['encoder']}") for r in results["records"])
+    return [{**r, "system": r["system"] + name} for r, name in named if r["size"] != "dev"]
 
 
 def install(systems: list[str]) -> None:
@@ -93,55 +103,6 @@ def install(systems: list[str]) -> None:
             venv.create(ENVIRONMENTS / name, with_pip=True)
         wanted = Path(__file__).parent / "requirements" / f"{name}.txt"
         subprocess.run([ENVIRONMENTS / name / "bin" / "python", "-m", "pip", "install", "-q", "-r", wanted], check=True)
-
-
-def reader_folder(folder: Path, encoder: Path) -> Path:
-    """Our reader as a whole model folder of transformers, in float32, with its tokenizer, for the peers."""
-    if not folder.exists():
-        from transformers import AutoTokenizer
-
-        from qa.reader import WEIGHTS
-        from qa.weights import load_network
-
-        load_network(encoder, WEIGHTS).save_pretrained(folder)
-        AutoTokenizer.from_pretrained(str(encoder)).save_pretrained(folder)
-    return folder
-
-
-def prepare(folder: Path, data: Path, size: str, questions: int, encoder: Path) -> None:
-    """Write the corpus, the edits, the questions and, for made passages, their vectors; once."""
-    if folder.exists():
-        return
-    from index import Embedder, sentences
-
-    half = folder.with_name(folder.name + ".half")
-    shutil.rmtree(half, ignore_errors=True)
-    (half / "files").mkdir(parents=True)
-    texts, asked = corpora.real_files(corpora.read_lines(data / "dev" / f"{name}.jsonl.gz" for name in SETS))
-    if size != "dev":
-        pool = corpora.sentence_pool(
-            corpora.read_lines(data / "train" / f"{name}.jsonl.gz" for name in SETS), sentences
-        )
-        passages = list(corpora.made_passages(pool, int(size) - len(texts)))
-        vectors, lengths = _pool_vectors(pool, Embedder(str(encoder)), folder.parent)
-        texts |= corpora.made_files(pool, passages)
-        both = passages + [[*places, len(pool) - 1] for places in passages]  # as they are, and as `edited` makes them
-        keys = [corpora.text_key(corpora.passage_text(pool, places)) for places in both]
-        corpora.np.savez(half / "vectors.npz", keys=keys, vectors=corpora.passage_vectors(vectors, both, lengths))
-    corpora.write(texts, half / "files")
-    (half / "edits.json").write_text(json.dumps(corpora.changed(texts)))
-    (half / "texts.json").write_text(json.dumps({n: t for n, t in texts.items() if n.startswith("real/")}))
-    sample = corpora.chosen(asked, questions * 4 // 5, questions // 5)
-    (half / "questions.json").write_text(json.dumps([q.to_dict() for q in sample]))
-    half.rename(folder)
-
-
-def _pool_vectors(pool: list[str], embedder: Any, out: Path) -> tuple[Any, Any]:
-    """The sentences' vectors, embedded once for all sizes, and their lengths in characters."""
-    np, kept = corpora.np, out / "pool.npy"
-    if not kept.exists():
-        np.save(kept, embedder.embed(pool))
-    return np.load(kept), np.array([len(s) for s in pool], dtype=np.float32)
 
 
 def measure(
@@ -223,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=600.0, help="seconds that one phase may take")
     parser.add_argument("--no-syncs", dest="syncs", action="store_false", help="leave out the second and third syncs")
     parser.add_argument("--floor", action="store_true", help="measure what the encoder's arithmetic allows")
+    parser.add_argument("--starts", type=int, metavar="TIMES", help="measure the starts of the commands, so many times")
     parser.add_argument("--install", action="store_true", help="make the peers' environments first")
     parser.add_argument("--out", type=Path, default=ROOT / ".venv-bench" / "results")
     parser.add_argument("--plot", type=Path, help="draw the figures over the sizes there (SVG or PNG)")

@@ -7,7 +7,6 @@ between them.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -136,8 +135,3 @@ def write(texts: dict[str, str], folder: Path) -> None:
         parent.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="")
-
-
-def text_key(text: str) -> str:
-    """What a passage's vector is kept under: a hash of its words, whatever stands between them."""
-    return hashlib.sha1(" ".join(text.split()).encode(), usedforsecurity=False).hexdigest()

@@ -13,6 +13,7 @@ from qa.metrics import f1
 ROWS = (
     ("build passages", "passages", 0),
     ("build seconds", "indexing the corpus, s", 1),
+    ("build passages_per_second", "indexing, passages a second", 0),
     ("build cpu_seconds", "indexing, processor time, s", 1),
     ("changed seconds", "sync, 1 % of the files changed, s", 2),
     ("unchanged seconds", "sync, nothing changed, s", 3),
@@ -29,7 +30,7 @@ ROWS = (
     ("ask f1_best", "F1, best answer", 3),
     ("ask f1_given", "F1, with abstaining", 3),
 )
-NO_COST = {"build passages", "ask recall@5", "ask f1_best", "ask f1_given"}
+NO_COST = {"build passages", "build passages_per_second", "ask recall@5", "ask f1_best", "ask f1_given"}
 """Without a ratio: systems cut the same corpus into different numbers of passages, and of quality differences count."""
 
 Record = dict[str, Any]
@@ -68,6 +69,34 @@ def medians(records: Sequence[Record]) -> dict[str, dict[str, float]]:
         for name, value in record["figures"].items():
             values.setdefault(record["system"], {}).setdefault(f"{record['phase']} {name}", []).append(value)
     return {system: {name: statistics.median(v) for name, v in found.items()} for system, found in values.items()}
+
+
+def exponent(points: Sequence[tuple[float, float]]) -> float:
+    """The e of cost = c · size^e that fits points (size, cost) best, by least squares on logarithms."""
+    sizes, costs = np.log(np.asarray(points)).T
+    return float(np.polyfit(sizes, costs, 1)[0])
+
+
+def costs_by_size(records: Sequence[Record], name: str) -> dict[str, list[tuple[int, float]]]:
+    """By system, the medians of the figure "phase name" at each number of passages, fewest first."""
+    sizes = sorted({int(r["size"]) for r in records})
+    found = {size: medians([r for r in records if int(r["size"]) == size]) for size in sizes}
+    systems = dict.fromkeys(r["system"] for r in records)
+    return {s: [(n, found[n][s][name]) for n in sizes if name in found[n].get(s, {})] for s in systems}
+
+
+def growth(records: Sequence[Record]) -> str:
+    """Markdown: by cost and system, the exponent with which it grows over the sizes."""
+    if len({r["size"] for r in records}) < 2:
+        return ""
+    systems = list(dict.fromkeys(r["system"] for r in records))
+    lines = ["| exponent | " + " | ".join(systems) + " |", "|---" * (len(systems) + 1) + "|"]
+    for name, title, _ in ROWS:
+        if name not in NO_COST:
+            found = costs_by_size(records, name)
+            cells = [f"{exponent(p):.2f}" if len(p := found.get(s, [])) > 1 else "–" for s in systems]
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def table(found: dict[str, dict[str, float]], systems: Sequence[str]) -> str:

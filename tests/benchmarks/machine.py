@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
+import statistics
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +54,7 @@ def operations_a_token(config: dict[str, int], tokens: float) -> float:
 
 
 def floor(encoder: Path, texts: Sequence[str]) -> dict[str, float]:
-    """The most passages a second that the encoder's matrix products allow, by the rate measured in each precision."""
+    """The seconds that the encoder's operations on the texts take at the rate measured in each precision."""
     import torch
     from tokenizers import Tokenizer
 
@@ -59,13 +62,35 @@ def floor(encoder: Path, texts: Sequence[str]) -> dict[str, float]:
     tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(256)
-    tokens = sum(len(e.ids) for e in tokenizer.encode_batch(list(texts))) / len(texts)
-    wanted = tokens * operations_a_token(config, tokens)
-    found = {"tokens_a_passage": tokens, "gflop_a_passage": wanted / 1e9}
+    lengths = [len(e.ids) for e in tokenizer.encode_batch(list(texts))]
+    wanted = sum(n * operations_a_token(config, n) for n in lengths)
+    found = {"passages": len(texts), "tokens": sum(lengths), "gflop": wanted / 1e9}
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         rate = _matrix_rate(dtype, config["hidden_size"], config["intermediate_size"])
-        found |= {f"{name}_gflop_per_second": rate / 1e9, f"{name}_passages_per_second": rate / wanted}
+        found |= {f"{name}_gflop_per_second": rate / 1e9, f"{name}_seconds": wanted / rate}
     return found
+
+
+def starts(corpus: Path, question: str, times: int, environment: dict[str, str]) -> dict[str, float]:
+    """The median seconds of whole processes; the question is put to an index that is there and up to date."""
+    with tempfile.TemporaryDirectory() as place:
+        commands = {
+            "python -c pass": ["-c", "pass"],
+            "python -c 'import torch'": ["-c", "import torch"],
+            "python -m qa --help": ["-m", "qa", "--help"],
+            "python -m index --help": ["-m", "index", "--help"],
+            "python -m app --help": ["-m", "app", "--help"],
+            "python -m qa QUESTION": ["-m", "qa", question, "--corpus", str(corpus), "--index", place],
+        }
+        subprocess.run([sys.executable, "-m", "index", corpus, "--index", place], check=True, capture_output=True)
+        seconds: dict[str, list[float]] = {name: [] for name in commands}
+        for _ in range(times):
+            for name, arguments in commands.items():
+                started = time.perf_counter()
+                # not checked: 3 is said where the documents do not answer
+                subprocess.run([sys.executable, *arguments], check=False, capture_output=True, env=environment)
+                seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
 
 
 def _matrix_rate(dtype: Any, width: int, inner: int) -> float:

@@ -34,3 +34,9 @@ def differences(passages: dict[str, str], kept: Path) -> tuple[dict[str, str], l
 def remember(passages: dict[str, str], kept: Path) -> None:
     """Write the hashes down."""
     kept.write_text(json.dumps(digests(passages)))
+
+
+def text_key(text: str) -> str:
+    """What a passage's vector is kept under: a hash of its words after its title, whatever stands between them."""
+    words = text.split("\n", 1)[-1].split()
+    return hashlib.sha1(" ".join(words).encode(), usedforsecurity=False).hexdigest()

@@ -48,7 +48,7 @@ def main() -> None:
     system: Measured = importlib.import_module(f"tests.benchmarks.systems.{options.system}").System(
         options.encoder, options.reader, options.place
     )
-    if options.vectors:
+    if options.vectors and options.phase != "ask":
         give_vectors(options.vectors)
     found = build(system, options) if options.phase != "ask" else ask(system, options)
     found["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
@@ -88,7 +88,7 @@ def give_vectors(path: Path) -> None:
     """Let sentence-transformers look up the texts whose vectors are in `path`, and encode only the others."""
     from sentence_transformers import SentenceTransformer
 
-    from tests.benchmarks.corpus import text_key
+    from tests.benchmarks.passages import text_key
 
     held = np.load(path)
     places = {key: place for place, key in enumerate(held["keys"].tolist())}
@@ -97,8 +97,7 @@ def give_vectors(path: Path) -> None:
 
     def encode(self: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         texts = [inputs] if isinstance(inputs, str) else list(inputs)
-        # the title's line is not part of the key
-        found = [places.get(text_key(t.split("\n", 1)[-1])) if isinstance(t, str) else None for t in texts]
+        found = [places.get(text_key(t)) if isinstance(t, str) else None for t in texts]
         unknown = [i for i, place in enumerate(found) if place is None]
         if len(unknown) == len(texts):
             return real(self, inputs, *args, **kwargs)
