@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from index import DEFAULT_ENCODER
+from index.embedder import DEFAULT_LABEL
 from tests.benchmarks import corpus as corpora
 from tests.benchmarks.figures import Record, growth, medians, percentiles, quality, table
 from tests.benchmarks.machine import floor, machine, starts, versions
@@ -50,7 +51,7 @@ def main() -> None:
         results["machine"] = machine()
         results.setdefault("versions", {}).update({s: versions(_python(s)) for s in options.systems})
         for size in options.sizes:
-            prepare(options.out / f"corpus-{size}", options.data, size, options.questions)
+            prepare(options.out / f"corpus-{size}", options.data, size)
         for size in options.sizes:
             for _ in range(options.runs):
                 for system in options.systems:
@@ -91,8 +92,7 @@ def tables(results: dict[str, Any]) -> str:
 
 def _growing(results: dict[str, Any]) -> list[Record]:
     """The records of the made corpora, with the encoder in the system's name where it is not the packaged one."""
-    usual = Path(DEFAULT_ENCODER).name
-    named = ((r, "" if r["encoder"] == usual else f", {r['encoder']}") for r in results["records"])
+    named = ((r, "" if r["encoder"] == DEFAULT_LABEL else f", {r['encoder']}") for r in results["records"])
     return [{**r, "system": r["system"] + name} for r, name in named if r["size"] != "dev"]
 
 
@@ -112,11 +112,11 @@ def measure(
     folder = options.out / f"corpus-{size}"
     questions = json.loads((folder / "questions.json").read_text())
     edits = json.loads((folder / "edits.json").read_text())
-    described = {"system": system, "size": size, "encoder": Path(encoder).name}
+    label = DEFAULT_LABEL if encoder == DEFAULT_ENCODER else Path(encoder).name
+    described = {"system": system, "size": size, "encoder": label}
     earlier = [r for r in before if described.items() <= r.items()]
     run, known = 1 + max((r["run"] for r in earlier), default=-1), any("recall@5" in r["figures"] for r in earlier)
-    if known:
-        questions = questions[: options.timed]  # fewer will do for timings
+    questions = questions[: options.timed if known else options.questions]  # fewer will do for timings
 
     with tempfile.TemporaryDirectory(dir=options.out) as scratch:
         place, asked = Path(scratch) / "index", Path(scratch) / "questions.json"
@@ -179,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS))
     parser.add_argument("--encoder", help="a sentence-transformers folder for all systems (default: the packaged one)")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--questions", type=int, default=240, help="asked in the first run, for the quality")
+    parser.add_argument("--questions", type=int, default=240, help="asked in the first run, of 240")
     parser.add_argument("--timed", type=int, default=60, help="asked in the others, for the timings")
     parser.add_argument("--limit", type=float, default=600.0, help="seconds that one phase may take")
     parser.add_argument("--no-syncs", dest="syncs", action="store_false", help="leave out the second and third syncs")

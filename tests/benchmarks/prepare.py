@@ -16,6 +16,7 @@ from tests.benchmarks import corpus as corpora
 from tests.benchmarks.passages import read_passages, text_key
 
 SETS = ("amazon_reviews", "new_wiki", "reddit", "squad2")
+ANSWERABLE, UNANSWERABLE = 192, 48
 
 
 def reader_folder(out: Path) -> Path:
@@ -33,7 +34,7 @@ def reader_folder(out: Path) -> Path:
     return folder
 
 
-def prepare(folder: Path, data: Path, size: str, questions: int) -> None:
+def prepare(folder: Path, data: Path, size: str) -> None:
     """Write the corpus, the edits, the questions and, where passages are made, the vectors of all; once."""
     if folder.exists():
         return
@@ -62,7 +63,7 @@ def prepare(folder: Path, data: Path, size: str, questions: int) -> None:
         drawn = corpora.passage_vectors(_pool_vectors(pool, embedder, folder.parent), made, lengths)
         np.savez(half / "vectors.npz", keys=keys, vectors=np.concatenate([embedder.embed(real), drawn]))
     (half / "edits.json").write_text(json.dumps(edits))
-    sample = corpora.chosen(asked, questions * 4 // 5, questions // 5)
+    sample = corpora.chosen(asked, ANSWERABLE, UNANSWERABLE)
     (half / "questions.json").write_text(json.dumps([q.to_dict() for q in sample]))
     half.rename(folder)
 
