@@ -109,6 +109,8 @@ def table(found: dict[str, dict[str, float]], systems: Sequence[str]) -> str:
             value = found.get(system, {}).get(name)
             compared = value is not None and ours and system != "ours" and name not in NO_COST
             shown = "–" if value is None else f"{value:,.{digits}f}"
-            cells.append(f"{shown} ({value / ours:.2g}×)" if compared else shown)
+            ratio = value / ours if compared else 0
+            times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.2g}"
+            cells.append(f"{shown} ({times}×)" if compared else shown)
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
