@@ -5,6 +5,7 @@ Over HTTP the results are JSON; Gradio's MCP server writes the same as a Python 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -37,6 +38,7 @@ def offer(pipeline: Pipeline, corpus: str, **model: Any) -> None:
             k: How many passages are read, at most 50; more take longer.
             documents: The paths of the only documents to search, as `documents` lists them; all if not given.
         """
+        _check_types("question", question, k, documents)
         try:
             return pipeline.ask(question, k=min(k, MOST_READ), documents=documents).to_dict()
         except QAError as error:
@@ -52,6 +54,7 @@ def offer(pipeline: Pipeline, corpus: str, **model: Any) -> None:
             k: How many passages, at most 100.
             documents: The paths of the only documents to search, as `documents` lists them; all if not given.
         """
+        _check_types("query", query, k, documents)
         try:
             hits = pipeline.index.search(query, min(k, MOST_FOUND), documents=documents)
         except QAError as error:
@@ -90,3 +93,20 @@ def offer(pipeline: Pipeline, corpus: str, **model: Any) -> None:
     gr.api(ask, api_name="ask", **model)
     gr.api(search, api_name="search", **model)
     gr.api(documents, api_name="documents")
+
+
+def _check_types(name: str, text: object, k: object, documents: object) -> None:
+    """Gradio hands on whatever JSON a program sent; what else is wrong with a value, `Pipeline` and `Index` say."""
+    if not isinstance(text, str):
+        raise gr.Error(f"{name} is {_short(text)}: it must be a string", print_exception=False)
+    if not isinstance(k, int) or isinstance(k, bool):
+        raise gr.Error(f"k is {_short(k)}: it must be a whole number", print_exception=False)
+    if documents is not None and not (isinstance(documents, list) and all(isinstance(d, str) for d in documents)):
+        message = f"documents is {_short(documents)}: it must be a list of paths, or null for all"
+        raise gr.Error(message, print_exception=False)
+
+
+def _short(value: object) -> str:
+    """A value as JSON, the beginning of it."""
+    written = json.dumps(value, default=str)
+    return written if len(written) <= 80 else f"{written[:80]}…"

@@ -13,7 +13,7 @@ from index.errors import IndexProblem
 
 EXACT_UP_TO = 200_000
 """Vectors; beyond, a search looks only into the `PROBED` nearest lists of vectors, and finds nearly all."""
-PROBED = 400
+PROBED = 600
 _BLOCK = 65_536
 
 
