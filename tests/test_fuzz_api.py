@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 from collections.abc import Iterator
 
@@ -43,6 +45,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     blocks = build_chat(pipeline, place / "corpus", place / "uploads", place / "feedback.jsonl")
     yield launch(blocks, pipeline, "127.0.0.1", free_port())
     blocks.close(verbose=False)
+    del blocks
+    asyncio.set_event_loop(None)
+    gc.collect()  # what Gradio leaves behind, here and not in another test
 
 
 @pytest.fixture(scope="module")
