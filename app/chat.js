@@ -20,7 +20,10 @@ element.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.event === "copy") return copy(button);
   if (button.dataset.event === "expand" && !button.closest("#document")) window.citationOpened = button;
-  if (button.dataset.event === "collapse") requestAnimationFrame(() => window.citationOpened?.focus());
+  if (button.dataset.event === "collapse") requestAnimationFrame(() => {
+    const at = document.activeElement;  // who has gone on elsewhere meanwhile, as to the next question, stays there
+    if (at === document.body || element.contains(at)) window.citationOpened?.focus();
+  });
   if (button.dataset.event === "select") document.querySelector("#sources").scrollIntoView({ block: "start", behavior: calm });
   trigger(button.dataset.event, { ...button.dataset });
 });

@@ -100,6 +100,18 @@ def test_a_citation_opens_the_document_at_the_marked_words_and_escape_closes_it(
     expect(page.locator("#log .number").first).to_be_focused()
 
 
+def test_what_is_typed_right_after_a_document_is_closed_is_asked(page: Page) -> None:
+    ask(page, "What was agreed?")
+    page.locator("#log .number").first.click()
+    expect(page.locator("#document .page")).to_be_visible()
+    page.evaluate("window.requestAnimationFrame = (then) => setTimeout(then, 300)")  # as on a busy machine
+    page.keyboard.press("Escape")
+    page.get_by_role("textbox", name="Your question").fill("What was agreed?")
+    page.wait_for_timeout(400)
+    page.keyboard.press("Enter")
+    expect(page.locator("#log article")).to_have_count(2)
+
+
 def test_everything_goes_by_keyboard(page: Page) -> None:
     ask(page, "What was agreed?")
     page.locator("#log .number").first.focus()
