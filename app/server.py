@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -58,6 +59,11 @@ def launch(
         counts = {"documents": len(pipeline.index.documents()), "passages": len(pipeline.index)}
         return JSONResponse({"status": "ok", **counts, "questions_that_may_wait": WAITING})
 
+    async def refuse(_: Request, error: Exception) -> JSONResponse:
+        # FastAPI's own answer repeats what was sent, and fails where that is no JSON, such as `Infinity`.
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        return JSONResponse({"detail": [{key: e[key] for key in ("type", "loc", "msg")} for e in found]}, 422)
+
     style = files("app").joinpath("chat.css").read_text(encoding="utf-8")
     _, url, _ = blocks.launch(
         server_name=host,
@@ -74,7 +80,10 @@ def launch(
         max_file_size=MAX_BYTES,
         theme=gr.themes.Base(font=_SYSTEM_FONTS, font_mono=_FIXED_FONTS),
         head=f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style}</style>',
-        app_kwargs={"routes": [Route("/health", health)]},
+        app_kwargs={
+            "routes": [Route("/health", health)],
+            "exception_handlers": {RequestValidationError: refuse},
+        },
         state_session_capacity=SESSIONS,
     )
     blocks.state_holder.session_data = Sessions()

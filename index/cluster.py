@@ -162,7 +162,7 @@ class ClusterIndex:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0 done, 2 bad input, 130 stopped."""
     options = _parser().parse_args(arguments)
-    from index.progress import progress_bar
+    from index.progress import progress_bar, tell
 
     try:
         if not options.folder.is_dir():
@@ -184,12 +184,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nindex.cluster: stopped; the same command goes on from there", file=sys.stderr)
         return 130
-    print(f"{report.documents:,} documents, {report.passages:,} passages in {place}")
-    print(f"{report.embedded:,} passages embedded in {report.seconds:.1f} s")
+    tell(f"{report.documents:,} documents, {report.passages:,} passages in {place}")
+    tell(f"{report.embedded:,} passages embedded in {report.seconds:.1f} s")
     for path, reason in report.unreadable:
-        print(f"  not indexed: {path!r}: {reason}")
-    print(f'Ask it: python -m qa "your question" --corpus {SCHEME}{options.address}/{options.name}')
-    print("ray stop ends the cluster")
+        tell(f"  not indexed: {path!r}: {reason}")
+    tell(f'Ask it: python -m qa "your question" --corpus {SCHEME}{options.address}/{options.name}')
+    tell("ray stop ends the cluster")
     return 0
 
 

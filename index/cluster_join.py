@@ -88,9 +88,11 @@ def call(handle: Any, method: str, *arguments: Any, patience: float) -> Any:
 def _signals_kept() -> Iterator[None]:
     """What a program does when it is told to end stays its own affair: `ray.init` has it exit with status 15."""
     before = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():  # in others Ray leaves it alone, and it can't be set
-        signal.signal(signal.SIGTERM, before)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():  # in others Ray leaves it alone, and it can't be set
+            signal.signal(signal.SIGTERM, before)
 
 
 def secure() -> None:

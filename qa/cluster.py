@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from index import DEFAULT_ENCODER, BadCorpus, QAError, open_cluster
+from index import DEFAULT_ENCODER, BadInput, QAError, open_cluster
 from index.cluster_join import call
+from index.progress import tell
+from qa.answer import visible
 from qa.reader import Reader, ReadPassage, Span
 
 PATIENCE = 10.0
@@ -103,14 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.replicas < 1:
-            raise BadCorpus(f"--replicas is {options.replicas}: it must be at least 1")
+            raise BadInput(f"--replicas is {options.replicas}: it must be at least 1")
         open_cluster(options.corpus)
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
         serve_reader(options.corpus, replicas=options.replicas)
     except QAError as error:
-        print(f"qa.cluster: {error}", file=sys.stderr)
+        print(f"qa.cluster: {visible(str(error))}", file=sys.stderr)
         return 2
-    print(f"{options.corpus} is now read by {options.replicas} replicas on its cluster")
+    tell(f"{options.corpus} is now read by {options.replicas} replicas on its cluster")
     return 0
 
 

@@ -186,19 +186,27 @@ class FakePipeline:
 @contextmanager
 def served(pipeline: FakePipeline, **settings: Any) -> Iterator[str]:
     """The address of a real server that asks `pipeline`; what Gradio leaves behind is collected at the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="uploads-") as uploads,
+        tempfile.TemporaryDirectory(prefix="corpus-") as source,
+    ):
+        pipeline.uploads = Path(uploads)
+        pipeline.index.write(Path(source))
+        with launched(pipeline, Path("tests/corpus"), Path(uploads), **settings) as address:
+            yield address
+
+
+@contextmanager
+def launched(pipeline: Any, corpus: Path, uploads: Path, **settings: Any) -> Iterator[str]:
+    """As `served`, of any pipeline, which has its page as `blocks` meanwhile."""
     from app.chat import build_chat  # not at the top: the tests of HTML need no Gradio
     from app.server import launch
 
-    scratch, source = tempfile.TemporaryDirectory(prefix="uploads-"), tempfile.TemporaryDirectory(prefix="corpus-")
-    blocks = build_chat(pipeline, Path("tests/corpus"), Path(scratch.name), Path(scratch.name) / "feedback.jsonl")
-    pipeline.uploads, pipeline.blocks = Path(scratch.name), blocks
-    pipeline.index.write(Path(source.name))
+    blocks = pipeline.blocks = build_chat(pipeline, corpus, uploads, uploads / "feedback.jsonl")
     try:
         yield launch(blocks, pipeline, "127.0.0.1", free_port(), **settings)
     finally:
         blocks.close(verbose=False)
-        scratch.cleanup()
-        source.cleanup()
         pipeline.blocks = None
         del blocks
         asyncio.set_event_loop(None)

@@ -8,7 +8,6 @@ four sentences drawn from those in FOLDER (`*/*.jsonl.gz`, with `context`), ten 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import tempfile
@@ -27,6 +26,7 @@ from index.cluster import ClusterIndex
 from index.cluster_build import build
 from index.cluster_serve import deploy
 from index.light import LightEmbedder
+from tests.benchmarks.corpus import pieces_and_questions
 from tests.clusters import cluster_of, eventually
 
 GROUPS = Path("/sys/fs/cgroup/cpu")
@@ -37,13 +37,8 @@ ASKED = 200
 
 def main() -> None:
     options = _parser().parse_args()
-    files = sorted(options.data.glob("*/*.jsonl.gz"))
-    rows = [json.loads(line) for path in files for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
-    texts = {row["context"] for row in rows}
-    pieces = sorted({text[start:end] for text in texts for start, end in sentences(text) if end - start > 20})
-    questions = sorted({row["question"] for row in rows})
     rng = np.random.default_rng(0)
-    asked = [questions[i] for i in rng.choice(len(questions), ASKED, replace=False)]
+    pieces, asked = pieces_and_questions(options.data, sentences, ASKED, rng)
     with tempfile.TemporaryDirectory() as scratch:
         corpus = Path(scratch) / "corpus"
         corpus.mkdir()

@@ -80,6 +80,17 @@ def sentence_pool(entries: Sequence[dict], sentences: Sentences, most: int = POO
     return [*random.Random(seed).sample(pool, min(most, len(pool))), ADDED]
 
 
+def pieces_and_questions(
+    folder: Path, sentences: Sentences, count: int, rng: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    """The distinct sentences of over 20 characters of the contexts under `folder`, and `count` of its questions."""
+    entries = read_lines(sorted(folder.glob("*/*.jsonl.gz")))
+    contexts = {e["context"] for e in entries}
+    questions = sorted({e["question"] for e in entries})
+    pieces = sorted({c[a:b] for c in contexts for a, b in sentences(c) if b - a > 20})
+    return pieces, [questions[i] for i in rng.choice(len(questions), count, replace=False)]
+
+
 def made_passages(pool: Sequence[str], count: int, seed: int = 0) -> Iterator[list[int]]:
     """For each passage the places in `pool` of its sentences, drawn with replacement until it is long enough."""
     dice = random.Random(seed)

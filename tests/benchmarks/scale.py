@@ -10,7 +10,6 @@ that has only loaded both indexes from their files and searches.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import platform
 import tempfile
@@ -26,6 +25,7 @@ from index.fusion import fuse
 from index.lexical import LexicalIndex
 from index.light import LightEmbedder
 from index.vectors import VectorIndex
+from tests.benchmarks.corpus import pieces_and_questions
 from tests.benchmarks.worker import peak_memory_mb
 
 SIZES = (2_000, 20_000, 100_000, 1_000_000)
@@ -36,13 +36,7 @@ DEPTH = 50
 
 def main() -> None:
     options = _parser().parse_args()
-    files = sorted(options.data.glob("*/*.jsonl.gz"))
-    rows = [json.loads(line) for path in files for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
-    texts = {row["context"] for row in rows}
-    pieces = sorted({text[start:end] for text in texts for start, end in sentences(text) if end - start > 20})
-    questions = sorted({row["question"] for row in rows})
-    rng = np.random.default_rng(0)
-    asked = [questions[i] for i in rng.choice(len(questions), QUERIES, replace=False)]
+    pieces, asked = pieces_and_questions(options.data, sentences, QUERIES, np.random.default_rng(0))
     embedder = LightEmbedder() if options.encoder == "light" else Embedder()
     queries = np.concatenate([embedder.embed([question]) for question in asked])
     sums = _sums(embedder, pieces) if isinstance(embedder, LightEmbedder) else _weighted(embedder, pieces)
