@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 from index.errors import Busy, IndexProblem, WrongVersion
 from index.schema import SCHEMA_VERSION, checksum, make_tables, upgrade
+
+_WAIT = 60.0  # seconds for another process's transaction
 
 
 class Database:
@@ -29,9 +32,9 @@ class Database:
         self.path = path
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
             try:
-                self._db.execute("PRAGMA journal_mode = WAL")
+                self._write_ahead()
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.execute("PRAGMA foreign_keys = ON")
                 self._file = _identity(self.path)
@@ -46,6 +49,18 @@ class Database:
             except BaseException:
                 self._db.close()
                 raise
+
+    def _write_ahead(self) -> None:
+        # Two that make a file at once would each wait for the other to let it be read: SQLite refuses one at once.
+        until = time.monotonic() + _WAIT
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def close(self) -> None:
         """Close the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import shutil
@@ -11,12 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 import index.__main__
 from index import Index, IndexProblem, QAError, remove_index
+from index.database import Database
 from index.schema import SCHEMA_VERSION
 from tests.conftest import ROOT, LetterEmbedder
 from tests.test_sync_matrix import content, sentence, state
@@ -489,6 +492,23 @@ def test_two_writers_at_once_leave_a_fresh_index(corpus: Path, tmp_path: Path, f
     opened = Index(place, LetterEmbedder())
     assert state(opened) == fresh
     opened.close()
+
+
+def _open_new_stores(folder: Path, together: Barrier) -> None:
+    for n in range(100):
+        together.wait(30)  # where another has failed, not for ever
+        Database(folder / f"{n}.sqlite").close()
+
+
+def test_several_processes_make_a_store_at_once(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(4)
+    openers = [spawn.Process(target=_open_new_stores, args=(tmp_path, together)) for _ in range(4)]
+    for opener in openers:
+        opener.start()
+    for opener in openers:
+        opener.join()
+    assert [opener.exitcode for opener in openers] == [0, 0, 0, 0]
 
 
 @pytest.mark.soak
