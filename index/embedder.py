@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ BATCH_CHARACTERS = 16_000
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from torch import Tensor
 
     from index.bert import Bert
 
@@ -33,7 +34,8 @@ Progress = Callable[[int], object]
 class Embedder:
     """One sentence-transformers encoder; loaded at the first call, since loading takes seconds.
 
-    Transformers compute in bfloat16 where the processor multiplies it natively, else in float32.
+    Transformers compute in bfloat16 where the processor multiplies it natively, else in float32; the packaged one then
+    gives a text the same vector in every bit, alone or in any batch.
     """
 
     fusion_weight = DENSE_WEIGHT
@@ -113,7 +115,7 @@ class Embedder:
 
         ids = torch.tensor([tokenizer.encode(text).ids])
         with torch.inference_mode(), self._encoding:
-            mean = bert(ids, torch.zeros_like(ids), torch.ones_like(ids)).float().mean(1)
+            mean = bert(ids, torch.zeros_like(ids), torch.ones_like(ids), alike=True).double().mean(1)
             return np.asarray(torch.nn.functional.normalize(mean).numpy(), dtype=np.float32)
 
     def _load(self) -> Any:
@@ -125,17 +127,26 @@ class Embedder:
 
             logging.disable_progress_bar()  # its bar for loading 90 MB would stand between ours
             model = SentenceTransformer(self.name, device="cpu", local_files_only=Path(self.name).exists())
-            network = getattr(model[0], "auto_model", None)
-            if network is not None:
+            network: Any = getattr(model[0], "auto_model", None)
+            if self._alone is not None:
+                network.forward = partial(_forward, self._alone[1])
+                network.encoder = None  # its layers, which nothing computes with
+            elif network is not None:
                 network.to(fastest_dtype())
-                # The mean over a text's word pieces and its length are taken in float32, as its digits decide ranks.
-                model[0].register_forward_hook(_in_float32)
+            if network is not None:
+                model[0].register_forward_hook(_in_float64)
             self._model = model
         return self._model
 
 
-def _in_float32(_: object, __: object, features: dict[str, Any]) -> dict[str, Any]:
-    return {**features, "token_embeddings": features["token_embeddings"].float()}
+def _forward(bert: Bert, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor, **_: object) -> object:
+    return {"last_hidden_state": bert(input_ids, token_type_ids, attention_mask, alike=True)}
+
+
+def _in_float64(_: object, __: object, features: dict[str, Any]) -> dict[str, Any]:
+    # The mean over a text's word pieces, and its length: their digits decide ranks, and the padding of the longest
+    # text beside it changes the order in which they are summed.
+    return {**features, "token_embeddings": features["token_embeddings"].double()}
 
 
 def _batches(texts: Sequence[str]) -> list[list[int]]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from index import DEFAULT_ENCODER, Embedder
+from index.bert import fastest_dtype
 from index.embedder import _batches
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -41,6 +43,15 @@ def test_vectors_are_those_of_sentence_transformers_to_three_digits(embedder: Em
     for vectors in (embedder.embed(texts), np.concatenate([embedder.embed([text]) for text in texts])):
         assert np.sum(vectors * plain, axis=1) == pytest.approx(np.ones(len(texts)), abs=1e-3)
         assert vectors @ plain.T == pytest.approx(plain @ plain.T, abs=1e-2)
+
+
+@pytest.mark.skipif(fastest_dtype() != torch.bfloat16, reason="float32 here: equal to seven digits, not in every bit")
+def test_a_text_has_the_same_vector_in_every_bit_whatever_it_is_embedded_with(embedder: Embedder) -> None:
+    texts = [path.read_text(encoding="utf-8")[:n] for path in sorted(CORPUS.glob("*.txt")) for n in (50, 300, 900)]
+    together = embedder.embed(texts)
+    assert np.array_equal(np.concatenate([embedder.embed([text]) for text in texts]), together)
+    assert np.array_equal(np.concatenate([embedder.embed(texts[i : i + 7]) for i in range(0, len(texts), 7)]), together)
+    assert np.array_equal(embedder.embed(texts[::-1])[::-1], together)
 
 
 def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
