@@ -28,8 +28,15 @@ from tests.benchmarks.prepare import embedded_by_ours, prepare, reader_folder
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-bench"
-SYSTEMS = {"ours": None, "txtai": "txtai", "haystack": "haystack", "haystack_faiss": "haystack", "plain": "plain"}
-"""By system the environment that it runs in; ours runs in this one."""
+SYSTEMS = {
+    "ours": None,
+    "ours_one": None,
+    "txtai": "txtai",
+    "haystack": "haystack",
+    "haystack_faiss": "haystack",
+    "plain": "plain",
+}
+"""By system the environment that it runs in; ours, reading five passages a question or one, runs in this one."""
 QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HAYSTACK_TELEMETRY_ENABLED": "False",
