@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,8 @@ class VectorIndex:
         if not self.exact:
             asked["nprobe"] = PROBED if only is None else self._index.nlist
         kind: Any = faiss.SearchParameters if self.exact else faiss.SearchParametersIVF
-        scores, ids = self._index.search(vector[None, :], k, params=kind(**asked) if asked else None)
+        with _one_thread():
+            scores, ids = self._index.search(vector[None, :], k, params=kind(**asked) if asked else None)
         pairs = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         # FAISS fills up with -1 where there are fewer.
         return sorted((pair for pair in pairs if pair[0] >= 0), key=lambda pair: (-pair[1], pair[0]))
@@ -97,6 +100,19 @@ class VectorIndex:
         if not ids:
             return []
         return [float(s) for s in np.stack([self._index.reconstruct(i) for i in ids]) @ vector]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Has FAISS use this thread alone, as it divides a search by queries: more would only be woken and waited for."""
+    import faiss
+
+    threads = faiss.omp_get_max_threads()  # of this thread; torch has a library of its own for its threads
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def _exact(vectors: NDArray[np.floating[Any]]) -> Any:
