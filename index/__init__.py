@@ -1,6 +1,6 @@
 """Documents to passages to embeddings to FAISS: finds the passages of a folder of documents that fit a query."""
 
-from index.documents import MAX_BYTES, SUFFIXES, Anchor, Block, Document, file_sha256, find_documents, read_document
+from index.documents import MAX_BYTES, Anchor, Block, Document, file_sha256, read_document
 from index.embedder import DEFAULT_ENCODER, Embedder
 from index.errors import (
     BadCorpus,
@@ -14,6 +14,7 @@ from index.errors import (
     WrongEmbedder,
     WrongVersion,
 )
+from index.files import SUFFIXES, find_documents
 from index.index import Hit, Index
 from index.passages import Passage, split
 from index.place import index_folder, open_cluster, remove_index

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         index = Index.open(place, encoder=options.encoder)
         with progress_bar() as progress:
-            report = index.sync(options.folder, progress=progress)
+            report = index.sync(options.folder, progress=progress, check=options.check)
     except QAError as error:
         print(f"index: {error}", file=sys.stderr)
         return 2
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, help="the folder of .txt, .md, .html, .pdf and .docx files")
     parser.add_argument("--index", type=Path, metavar="DIR", help="where the index lies (default: in the user's cache)")
     parser.add_argument("--encoder", metavar="NAME", help="light, or a sentence-transformers name or folder")
+    parser.add_argument("--check", action="store_true", help="read every file, and verify all that the index holds")
     parser.add_argument("--rebuild", action="store_true", help="remove the index first and embed everything again")
     return parser
 

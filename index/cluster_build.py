@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.cluster_shard import Shard, shard_folder, shard_of
-from index.documents import file_sha256, find_documents, read_document
+from index.documents import file_sha256, read_document
 from index.embedder import Embedder
 from index.errors import BadCorpus, BadInput, UnreadableDocument, WrongEmbedder
+from index.files import find_documents
 from index.lock import only_writer
 from index.passages import split
 from index.sync import Progress, SyncReport, embedded_text

@@ -109,7 +109,7 @@ class Shard(Index):
                 return None
             among = None if documents is None else self._store.ids_of(documents)[0]
             here = self._statistics(everywhere.frequencies)
-            lexical = self._lexical().best(everywhere, here, depth, lambda ids: list(self._store.contents(ids)), among)
+            lexical = self._lexical().best(everywhere, here, depth, self._store.contents_of, among)
             numbers = [number for number, _ in lexical]
             places = self._store.passages(numbers)
             placed = tuple((number, score, places[number][0], places[number][1].ordinal) for number, score in lexical)
@@ -121,17 +121,17 @@ class Shard(Index):
             name = self._current().name
             if name != generation:
                 return None
-            return {
-                number: IndexedPassage(number, self._document(path, name), p.ordinal, p.start, p.end, p.heading)
-                for number, (path, p) in self._store.passages(numbers).items()
-            }
+            return self._passages(numbers)
 
     def count_words(self) -> None:
         """Count the words of the corpus and keep that, so that opening the shard need not."""
         with self._lock, self._store.snapshot():
             name, _, words = self._counted()
+            said = f"{name} {words[0]} {words[1]}"
+            if said == self._store.manifest("words"):
+                return
         with self._lock, self._store.transaction():
-            self._store.set_manifest(words=f"{name} {words[0]} {words[1]}")
+            self._store.set_manifest(words=said)
 
     def known(self) -> tuple[dict[str, str], NDArray[np.bytes_]]:
         """The sha256 of each document by its path, and the sorted hashes [n] of the contents that have a vector."""

@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from index import seal
 from index.errors import Busy, IndexProblem, WrongVersion
-from index.schema import SCHEMA_VERSION, checksum, make_tables, upgrade
+from index.schema import SCHEMA_VERSION, UPGRADED, checksum, make_tables, upgrade
 
 _WAIT = 60.0  # seconds for another process's transaction
+_WAIT_FOR_READERS = 50  # milliseconds until nobody reads what is not in the file itself
 
 
 class Database:
@@ -38,7 +40,7 @@ class Database:
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.execute("PRAGMA foreign_keys = ON")
                 self._file = _identity(self.path)
-                if self._schema() in (None, "1"):
+                if self._schema() in (None, *UPGRADED):
                     with self.transaction():
                         self._make()
                 if self._schema() != SCHEMA_VERSION:
@@ -91,11 +93,21 @@ class Database:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def checkpoint(self) -> bool:
+        """Write all that is committed into the file itself; False where readers or a full disk stand against it."""
+        try:
+            self._db.execute(f"PRAGMA busy_timeout = {_WAIT_FOR_READERS}")
+            return not self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {int(_WAIT * 1000)}")
+
     def manifest(self, key: str) -> str | None:
         """A value of the manifest, or None."""
         values = dict(self._rows("SELECT key, value FROM manifest ORDER BY key"))
         if values.pop("checksum", None) != _manifest_checksum(values):
-            raise self._damaged("its manifest is not what was written")
+            raise self.damage("its manifest is not what was written")
         return values.get(key)
 
     def set_manifest(self, **values: str) -> None:
@@ -120,9 +132,11 @@ class Database:
         schema = self._schema()  # another process may have made it meanwhile
         if schema is None:
             make_tables(self._db)
-        elif schema == "1":
-            upgrade(self._db)
-        if schema in (None, "1"):
+        elif schema in UPGRADED:
+            if schema != "1":  # which had no checksums
+                self.manifest("schema")
+            upgrade(self._db, schema)
+        if schema in (None, *UPGRADED):
             self.set_manifest(schema=SCHEMA_VERSION)
 
     def _follow(self) -> None:
@@ -142,12 +156,16 @@ class Database:
 
     def _each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Any]:
         with self._explained():
-            yield from self._db.execute(sql, values)
+            # `yield from` would close the cursor with the iterator, perhaps after the file.
+            for row in self._db.execute(sql, values):  # noqa: UP028
+                yield row
 
-    def _damaged(self, what: object) -> IndexProblem:
+    def damage(self, what: object) -> IndexProblem:
+        """What to raise where `what` was found to be wrong; the next sync verifies everything."""
+        seal.break_off(self.path.parent)
         return IndexProblem(
-            f"{self.path} is damaged ({what}): bring it up to date with `python -m index FOLDER`, or if that does not "
-            "help make it again with `python -m index FOLDER --rebuild`"
+            f"{self.path} is damaged ({what}): bring it up to date with `python -m index FOLDER --check`, or if that "
+            "does not help make it again with `python -m index FOLDER --rebuild`"
         )
 
     @contextmanager
@@ -159,10 +177,10 @@ class Database:
             if "locked" in str(error):
                 raise Busy(f"{self.path} is being written to by another process: try again when it is done") from error
             if "decode" in str(error):  # what it says goes on with the text itself
-                raise self._damaged("a text in it is no text") from error
+                raise self.damage("a text in it is no text") from error
             raise IndexProblem(f"{self.path} cannot be used ({error}): check the disk and the permissions") from error
         except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from error
+            raise self.damage(error) from error
         except (FileExistsError, NotADirectoryError) as error:
             raise IndexProblem(f"no index can lie in {self.path.parent}: it is no folder, name another") from error
         except OSError as error:

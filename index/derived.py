@@ -11,13 +11,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from index import seal
 from index.errors import IndexProblem
 from index.lexical import LexicalIndex
+from index.schema import FORMAT
 from index.store import Store
 from index.vectors import VectorIndex
-
-FORMAT = b"2"
-"""Changes with what is written into the files, so that those of older versions are not taken for sound."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ def load(store: Store, folder: Path) -> Derived:
             return Derived(name, VectorIndex.load(place / "vectors.faiss"), LexicalIndex.load(place / "lexical"))
         except IndexProblem:
             pass  # removed or damaged since it was checked: the store has all that is needed
+    seal.break_off(folder.parent)  # the next sync makes them anew
     return Derived(name, VectorIndex.build(*store.vectors()), LexicalIndex.build(store.contents()))
 
 
@@ -96,7 +96,7 @@ def _files(place: Path) -> list[Path]:
 
 
 def _sha256(place: Path) -> str:
-    digest = hashlib.sha256(FORMAT)
+    digest = hashlib.sha256(FORMAT.encode())
     for path in _files(place):
         digest.update(path.relative_to(place).as_posix().encode() + b"\0")
         with path.open("rb") as file:

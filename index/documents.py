@@ -1,8 +1,8 @@
 """Files to documents: canonical text, title, date, hash, and the blocks that the text is made of.
 
-Knows which files there are, nothing of passages, embeddings or where a document is kept. The canonical text of a `.txt`
-or `.md` file is the decoded file with line ends as `\\n`, so that its offsets are those of RFC 5147; that of other
-formats is the text extracted from them, one block a paragraph, and it is the same each time the same file is read.
+Knows nothing of passages, embeddings or where a document is kept. The canonical text of a `.txt` or `.md` file is the
+decoded file with line ends as `\\n`, so that its offsets are those of RFC 5147; that of other formats is the text
+extracted from them, one block a paragraph, and it is the same each time the same file is read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -21,17 +21,16 @@ from pathlib import Path, PurePosixPath
 from index.blocks import Block, Content, Kind, has_words, one_line
 from index.bounded import read_bounded
 from index.dates import date_in
-from index.errors import BadCorpus, UnreadableDocument
+from index.errors import UnreadableDocument
+from index.files import SUFFIXES, TEXT_SUFFIXES, is_inside
 from index.plain import decode, read_plain
 
 __all__ = [
-    "MAX_BYTES", "SUFFIXES", "Anchor", "Block", "Document", "Kind", "UnreadableDocument", "content_of", "file_sha256",
-    "find_documents", "parse", "read_document",
+    "MAX_BYTES", "Anchor", "Block", "Document", "Kind", "UnreadableDocument", "content_of", "file_sha256", "parse",
+    "read_document",
 ]  # fmt: skip
 
 MAX_BYTES = 50_000_000
-TEXT_SUFFIXES = frozenset([".txt", ".text", ".md", ".markdown"])
-SUFFIXES = TEXT_SUFFIXES | {".html", ".htm", ".pdf", ".docx"}
 
 _DATE_IN_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -145,56 +144,11 @@ def parse(data: bytes, path: str, *, content: Callable[[bytes, str], Content] | 
     )
 
 
-def find_documents(root: Path) -> list[Path]:
-    """All files below `root` with one of SUFFIXES, sorted by their relative path.
-
-    Hidden files and folders and Office's lock files are left out, and so are links that lead outside `root` or back to
-    a folder above themselves; inside a linked folder no further one is followed. A folder that may not be listed is
-    itself in the list, so that reading it says why.
-
-    Raises:
-        BadCorpus: `root` is no folder that can be listed.
-    """
-    try:
-        os.scandir(root).close()
-    except OSError as error:
-        raise BadCorpus(f"{root}: {error.strerror}: give the folder that holds the documents") from error
-    found = _walk(str(root), os.path.realpath(root))
-    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
-
-
-def _walk(root: str, real_root: str) -> Iterator[Path]:
-    waiting = [(root, False)]
-    while waiting:
-        folder, linked = waiting.pop()
-        try:
-            with os.scandir(folder) as entries:
-                names = list(entries)
-        except OSError:
-            yield Path(folder)
-            continue
-        real_folder = os.path.realpath(folder)
-        for entry in names:
-            is_link = entry.is_symlink()
-            target = os.path.realpath(entry.path) if is_link else ""
-            if entry.name.startswith((".", "~$")) or (is_link and not _is_inside(target, real_root)):
-                continue
-            if not os.path.isdir(entry.path):
-                if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                    yield Path(entry.path)
-            elif not is_link or not (linked or _is_inside(real_folder, target)):
-                waiting.append((entry.path, linked or is_link))
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
 def _relative(path: Path, root: Path) -> str:
     try:
         relative = path.relative_to(root).as_posix()
         relative.encode("utf-8")
-        inside = _is_inside(os.path.realpath(path), os.path.realpath(root))
+        inside = is_inside(os.path.realpath(path), os.path.realpath(root))
     except UnicodeEncodeError as error:
         raise UnreadableDocument("its name is not valid UTF-8: rename it") from error
     except ValueError as error:

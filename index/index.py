@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index import derived
+from index import derived, seal
 from index.documents import Document
 from index.embedder import DEFAULT_ENCODER, Embedder
 from index.errors import BadQuery, WrongEmbedder
 from index.fusion import fuse
 from index.light import LIGHT, embedder_named
 from index.lock import only_writer
+from index.passages import Passage
 from index.store import Entry, IndexedPassage, Store
 from index.sync import RECIPE, Progress, SyncReport, embed_new, find_changes
 
@@ -105,17 +106,21 @@ class Index:
         progress: Progress | None = None,
         wait: float = WAIT_SECONDS,
         among: Callable[[str], bool] | None = None,
+        check: bool = False,
     ) -> SyncReport:
         """Bring the index up to date with the files in `corpus`; the folder itself is never written to.
 
         Nothing is seen of it by a search before it is done. A sync that was stopped at any moment loses at most the
-        vectors of the last `COMMIT_PASSAGES` passages; the next one does the rest.
+        vectors of the last `COMMIT_PASSAGES` passages; the next one does the rest. A file is read where the file system
+        says that it may have changed, and all that the index holds is verified where anything but a sync may have
+        written to it.
 
         Args:
             corpus: the folder of documents.
             progress: is told how far it is.
             wait: seconds to wait for another process that is syncing the same index.
             among: says of a document's path whether it belongs into this index; by default all do.
+            check: read every file and verify everything, whatever the file system says.
 
         Raises:
             BadCorpus: if `corpus` is no folder.
@@ -128,7 +133,8 @@ class Index:
             if store.manifest("embedder") is None:  # before the first vector is kept
                 with store.transaction():
                     store.set_manifest(embedder=self._embedder)
-            changes = find_changes(store, corpus, progress, among)
+            sealed = not check and seal.holds(self.folder)
+            changes = find_changes(store, corpus, progress, among, read_all=check, verify=not sealed)
             passages, embedded = embed_new(store, self.embedder, changes.documents, progress)
             before = store.manifest("derived")
             with store.transaction():
@@ -136,25 +142,28 @@ class Index:
                     store.remove(path)
                 for document in changes.documents:
                     store.put(document, passages[document.path])
+                store.set_stamps(changes.stamps)
                 store.set_unreadable(changes.unreadable)
                 store.set_manifest(
                     corpus=str(corpus.resolve()),
                     recipe=RECIPE,
                     synced=datetime.now(UTC).isoformat(timespec="seconds"),
                 )
-                if changes.documents or changes.gone or not derived.sound(store, self._derived_folder):
+                if changes.documents or changes.gone or not (sealed or derived.sound(store, self._derived_folder)):
                     store.drop_unused_vectors()
                     store.set_manifest(generation=str(store.generation + 1))
                     store.set_manifest(**derived.write(store, self._derived_folder))
             derived.clean(store, self._derived_folder, keep=before)
+            if store.checkpoint():
+                seal.put(self.folder)
             return SyncReport(
                 added=changes.added,
                 changed=changes.changed,
                 removed=changes.removed,
                 renamed=changes.renamed,
                 unreadable=tuple(changes.unreadable.items()),
-                documents=len(store.entries()),
-                passages=store.count(),
+                documents=store.count("documents"),
+                passages=store.count("passages"),
                 embedded=embedded,
                 seconds=time.monotonic() - started,
             )
@@ -187,7 +196,7 @@ class Index:
             BadQuery: if the index has none.
         """
         with self._lock, self._store.snapshot():
-            return self._document(path, self._store.manifest("derived"))
+            return self._document(path, self._store.manifest("derived"))[0]
 
     def documents(self) -> list[Entry]:
         """All documents, in order of their paths, without their texts."""
@@ -215,7 +224,7 @@ class Index:
 
     def __len__(self) -> int:
         with self._lock:
-            return self._store.count()
+            return self._store.count("passages")
 
     @property
     def _embedder(self) -> str:
@@ -244,13 +253,19 @@ class Index:
         return _Found(ranks[0], ranks[1], dict(fuse(cosines, dict(lexical), weight=self.embedder.fusion_weight)))
 
     def _hits(self, ranked: _Found, numbers: list[int]) -> list[Hit]:
-        found, name = self._store.passages(numbers), self._store.manifest("derived")
-        hits = []
-        for number in numbers:
-            path, p = found[number]
-            passage = IndexedPassage(number, self._document(path, name), p.ordinal, p.start, p.end, p.heading)
-            hits.append(Hit(passage, ranked.fused[number], ranked.dense.get(number), ranked.lexical.get(number)))
-        return hits
+        found = self._passages(numbers)
+        return [Hit(found[n], ranked.fused[n], ranked.dense.get(n), ranked.lexical.get(n)) for n in numbers]
+
+    def _passages(self, numbers: Sequence[int]) -> dict[int, IndexedPassage]:
+        """The passages of those ids, as the checksums of their documents prove them."""
+        name, found = self._store.manifest("derived"), {}
+        for number, (path, _) in self._store.passages(numbers).items():
+            document, passages = self._document(path, name)
+            if number not in passages:
+                raise self._store.damage(f"passage {number} is not of {path!r}")
+            p = passages[number]
+            found[number] = IndexedPassage(number, document, p.ordinal, p.start, p.end, p.heading)
+        return found
 
     def _current(self) -> derived.Derived:
         """The indexes of the generation that the snapshot shows."""
@@ -259,12 +274,12 @@ class Index:
             self._derived = derived.load(self._store, self._derived_folder)
         return self._derived
 
-    def _read_document(self, path: str, generation: str | None) -> Document:
+    def _read_document(self, path: str, generation: str | None) -> tuple[Document, dict[int, Passage]]:
         """`generation`, a name that no other has, makes the cache forget a document when the corpus changes."""
-        document = self._store.document(path)
-        if document is None:
+        found = self._store.document(path)
+        if found is None:
             raise BadQuery(f"there is no document {path!r} in the index")
-        return document
+        return found
 
     @property
     def _derived_folder(self) -> Path:

@@ -40,7 +40,7 @@ class LightEmbedder(Embedder):
         """The encoder's name as the index records it."""
         return LIGHT
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A hash of the weights."""
         return hashlib.sha256(self._weights.read_bytes()).hexdigest()[:16]

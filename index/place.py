@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import platformdirs
 
+from index import seal
 from index.errors import IndexProblem
 from index.lock import only_writer
 
@@ -33,7 +34,7 @@ def remove_index(folder: Path, *, wait: float = 60.0) -> None:
         return
     with only_writer(folder, wait):
         try:
-            for name in ("store.sqlite", "store.sqlite-wal", "store.sqlite-shm"):
+            for name in (*seal.FILES, "store.sqlite", "store.sqlite-wal", "store.sqlite-shm"):
                 (folder / name).unlink(missing_ok=True)
         except OSError as error:
             raise IndexProblem(

@@ -9,7 +9,12 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
+UPGRADED = ("1", "2")
+"""Versions of which `upgrade` makes this one."""
+FORMAT = "2"
+"""Changes with what is written into the FAISS and tantivy files, so that those of older versions are not taken for
+sound."""
 _TABLES = """
 CREATE TABLE manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE documents (
@@ -23,7 +28,14 @@ CREATE TABLE passages (
 CREATE INDEX passages_of_document ON passages (document);
 CREATE INDEX passages_of_content ON passages (content);
 CREATE TABLE vectors (content BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum BLOB NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE unreadable (path TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT
+CREATE TABLE unreadable (path TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT;
+"""
+# The hash that the file of a document had when it had that stamp. No checksum: a row that is not what was written fits
+# no file, or not its document, and then the file is read.
+_STAMPS = """
+CREATE TABLE stamps (
+    path TEXT PRIMARY KEY REFERENCES documents (path) ON DELETE CASCADE, stamp TEXT NOT NULL, sha256 TEXT NOT NULL
+) STRICT, WITHOUT ROWID
 """
 
 
@@ -43,15 +55,18 @@ def document_checksum(document: Iterable[object], passages: Iterable[Iterable[ob
 
 def make_tables(db: sqlite3.Connection) -> None:
     """Make all tables, within the open transaction."""
-    for statement in _TABLES.split(";\n"):
+    for statement in (_TABLES + _STAMPS).split(";\n"):
         db.execute(statement)
 
 
-def upgrade(db: sqlite3.Connection) -> None:
-    """Bring the tables of schema 1 up to this one, within the open transaction.
+def upgrade(db: sqlite3.Connection, version: str) -> None:
+    """Bring the tables of one of `UPGRADED` up to this one, within the open transaction.
 
-    The vectors, which cost the time, are kept; the next sync reads the documents again.
+    Of 2 everything is kept; of 1 the vectors, which cost the time: the next sync reads the documents again.
     """
+    if version == "2":
+        db.execute(_STAMPS)
+        return
     # Vectors whose encoder is not known, of a first sync that was stopped, are of no use.
     named = db.execute("SELECT 1 FROM manifest WHERE key = 'embedder'").fetchone()
     kept = db.execute("SELECT content, vector FROM vectors").fetchall() if named else []

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,16 +74,31 @@ class Store(Database):
         self._db.execute("DELETE FROM unreadable")
         self._db.executemany("INSERT INTO unreadable VALUES (?, ?)", reasons.items())
 
-    def document(self, path: str) -> Document | None:
-        """The document of that path as it was indexed, or None."""
+    def hashes(self) -> dict[str, str]:
+        """The sha256 of each document by its path."""
+        return dict(self._rows("SELECT path, sha256 FROM documents ORDER BY path"))
+
+    def stamps(self) -> dict[str, tuple[str, str]]:
+        """By the paths of documents, stamps that their files had, each with the sha256 that they had then."""
+        return {path: (stamp, sha256) for path, stamp, sha256 in self._rows("SELECT path, stamp, sha256 FROM stamps")}
+
+    def set_stamps(self, stamps: dict[str, tuple[str, str]]) -> None:
+        """Replace the stamps of those documents, each with its sha256."""
+        rows = [(path, *kept) for path, kept in stamps.items()]
+        self._db.executemany("INSERT OR REPLACE INTO stamps VALUES (?, ?, ?)", rows)
+
+    def document(self, path: str) -> tuple[Document, dict[int, Passage]] | None:
+        """The document of that path as it was indexed, and its passages by id; None where there is none."""
         rows = self._rows(f"SELECT {_DOCUMENT}, checksum FROM documents WHERE id = ?", (stable_id(path),))
         if not rows:
             return None
         *document, kept = rows[0]
-        if kept != document_checksum(document, self._rows(_PASSAGES, (stable_id(path),))):
-            raise self._damaged(f"what it holds of {path!r} is not what was written")
+        below = self._rows(_PASSAGES, (stable_id(path),))
+        if kept != document_checksum(document, below):
+            raise self.damage(f"what it holds of {path!r} is not what was written")
         name, sha256, title, date, text, blocks = document
-        return Document(name, sha256, title, date, text, tuple(Block(*b) for b in json.loads(blocks)))
+        found = Document(name, sha256, title, date, text, tuple(Block(*b) for b in json.loads(blocks)))
+        return found, {number: Passage(*place) for number, *place, _ in below}
 
     def damaged(self) -> set[str]:
         """The paths of the documents whose rows are not what was written; forgets the vectors that are not.
@@ -92,7 +108,7 @@ class Store(Database):
         """
         said = self._rows("PRAGMA integrity_check(1)")[0][0]
         if said != "ok":
-            raise self._damaged(str(said))
+            raise self.damage(str(said))
         found = set()
         for number, kept, path, *rest in self._each(f"SELECT id, checksum, {_DOCUMENT} FROM documents"):
             below = self._rows(_PASSAGES, (number,))
@@ -138,7 +154,7 @@ class Store(Database):
                 (number,),
             )
             if not rows:
-                raise self._damaged(f"there is no passage {number} in it")
+                raise self.damage(f"there is no passage {number} in it")
             found[number] = (str(rows[0][0]), Passage(*rows[0][1:]))
         return found
 
@@ -150,19 +166,32 @@ class Store(Database):
         passages = self._rows(f"SELECT id FROM passages WHERE document IN ({found}) ORDER BY id", (wanted,))
         return [row[0] for row in documents], np.array([row[0] for row in passages], dtype=np.int64)
 
-    def contents(self, ids: Sequence[int] | None = None) -> Iterator[tuple[int, int, str, str, str, str | None]]:
-        """Id, document's id, text, title, heading and date of every passage, or of `ids`, by path and ordinal."""
-        among = "" if ids is None else " WHERE p.id IN (SELECT value FROM json_each(?))"
-        rows = self._each(
-            'SELECT p.id, p.document, substr(text, start + 1, "end" - start), title, heading, date'
-            f" FROM passages p JOIN documents d ON d.id = p.document{among} ORDER BY path, ordinal",
-            () if ids is None else (json.dumps(list(ids)),),
-        )
-        yield from rows
+    def contents(self) -> Iterator[tuple[int, int, str, str, str, str | None]]:
+        """Id, document's id, text, title, heading and date of every passage, by path and ordinal.
 
-    def count(self) -> int:
-        """How many passages there are."""
-        return int(self._rows("SELECT count(*) FROM passages")[0][0])
+        Raises:
+            IndexProblem: if one of them is not what was written.
+        """
+        for number, kept, *row in self._each(f"SELECT id, checksum, {_DOCUMENT} FROM documents ORDER BY path"):
+            below = self._rows(_PASSAGES, (number,))
+            if kept != document_checksum(row, below):
+                raise self.damage("a document is not what was written")
+            _, _, title, date, text, _ = row
+            for passage, _, start, end, heading, _ in below:
+                yield passage, number, text[start:end], title, heading, date
+
+    def contents_of(self, ids: Sequence[int]) -> list[tuple[int, int, str, str, str, str | None]]:
+        """What `contents` gives of the passages of those ids, in its order, not verified."""
+        return self._rows(
+            'SELECT p.id, p.document, substr(text, start + 1, "end" - start), title, heading, date'
+            " FROM passages p JOIN documents d ON d.id = p.document"
+            " WHERE p.id IN (SELECT value FROM json_each(?)) ORDER BY path, ordinal",
+            (json.dumps(list(ids)),),
+        )
+
+    def count(self, table: Literal["documents", "passages"]) -> int:
+        """How many there are."""
+        return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])
 
     def known_contents(self) -> set[bytes]:
         """The content hashes that have a vector."""
@@ -180,7 +209,7 @@ class Store(Database):
 
     def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Ids [n] and vectors [n, d] of all passages, in order of their ids."""
-        ids = np.empty(self.count(), dtype=np.int64)
+        ids = np.empty(self.count("passages"), dtype=np.int64)
         vectors = np.empty((len(ids), 0), dtype=np.float16)
         # Row by row into place, for all rows at once would be several times the vectors.
         rows = self._each(
@@ -188,7 +217,7 @@ class Store(Database):
         )
         for row, (number, content, vector, kept) in enumerate(rows):
             if vector is None or checksum(content, vector) != kept or (row and len(vector) != vectors.strides[0]):
-                raise self._damaged("a vector is missing or not what was written")
+                raise self.damage("a vector is missing or not what was written")
             if not row:
                 vectors = np.empty((len(ids), len(vector) // 2), dtype=np.float16)
             ids[row], vectors[row] = number, np.frombuffer(vector, dtype=np.float16)

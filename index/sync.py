@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from index.documents import Document, file_sha256, find_documents, read_document
+from index.documents import Document, file_sha256, read_document
 from index.embedder import Embedder
 from index.errors import BadCorpus, UnreadableDocument
+from index.files import find_stamps
 from index.passages import Passage, split
 from index.store import Store
 
@@ -50,7 +51,7 @@ class SyncReport:
 
 @dataclass(frozen=True)
 class Changes:
-    """What stands in the folder and not, or not so, in the store."""
+    """What stands in the folder and not, or not so, in the store; new stamps of documents, with their hashes."""
 
     documents: tuple[Document, ...]
     gone: tuple[str, ...]
@@ -59,14 +60,22 @@ class Changes:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]
+    stamps: dict[str, tuple[str, str]]
 
 
 def find_changes(
-    store: Store, folder: Path, progress: Progress | None = None, among: Callable[[str], bool] | None = None
+    store: Store,
+    folder: Path,
+    progress: Progress | None = None,
+    among: Callable[[str], bool] | None = None,
+    *,
+    read_all: bool = False,
+    verify: bool = True,
 ) -> Changes:
-    """Compare the files of `folder` with the store by their hashes, and read those that differ.
+    """Compare the files of `folder` with the store by their stamps, then by their hashes, and read those that differ.
 
-    Given `among`, only the files count to whose path in the folder it says yes.
+    Given `among`, only the files count to whose path in the folder it says yes. `read_all` has all compared by their
+    hashes; without `verify` the store's rows are taken to be what was written.
 
     Raises:
         BadCorpus: if the folder is none or cannot be listed.
@@ -74,26 +83,32 @@ def find_changes(
     if not folder.is_dir():
         raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents")
     try:
-        paths = [p for p in find_documents(folder) if among is None or among(p.relative_to(folder).as_posix())]
+        files = {name: stamp for name, stamp in find_stamps(folder).items() if among is None or among(name)}
     except OSError as error:
         raise BadCorpus(f"{folder} cannot be listed ({error.strerror}): check its permissions") from error
-    known = {entry.path: entry.sha256 for entry in store.entries()}
-    sound = known.keys() - store.damaged() if store.manifest("recipe") == RECIPE else set()
-    fresh, unreadable, same = [], {}, set()
-    for number, path in enumerate(paths, 1):
-        name = path.relative_to(folder).as_posix()
+    known, kept = store.hashes(), {} if read_all else store.stamps()
+    sound = known.keys() - (store.damaged() if verify else ()) if store.manifest("recipe") == RECIPE else set()
+    same = {n for n, stamp in files.items() if n in sound and stamp is not None and kept.get(n) == (stamp, known[n])}
+    to_read = [name for name in files if name not in same]
+    fresh, unreadable, stamps = [], {}, {}
+    for number, name in enumerate(to_read, 1):
+        path, stamp = folder / name, files[name]
         try:
             if name in sound and file_sha256(path, folder) == known[name]:
                 same.add(name)
+                if stamp is not None:
+                    stamps[name] = (stamp, known[name])
             else:
                 document = read_document(path, folder)
                 if len(document.blocks) > MAX_BLOCKS:
                     raise UnreadableDocument(f"it has over {MAX_BLOCKS:,} paragraphs: split it")
                 fresh.append(document)
+                if stamp is not None:
+                    stamps[name] = (stamp, document.sha256)
         except UnreadableDocument as error:
             unreadable[name.encode("utf-8", "backslashreplace").decode()] = error.reason
         if progress is not None:
-            progress("reading", number, len(paths))
+            progress("reading", number, len(to_read))
     gone = known.keys() - same - {d.path for d in fresh}
     by_hash: dict[str, list[str]] = {}
     for name in sorted(gone):
@@ -111,6 +126,7 @@ def find_changes(
         changed=tuple(d.path for d in fresh if d.path in known and d.sha256 != known[d.path]),
         removed=tuple(sorted(gone - old_names)),
         renamed=tuple(renamed),
+        stamps=stamps,
     )
 
 
@@ -122,7 +138,7 @@ def embed_new(
     Returns:
         for each document's path its passages with their content hashes; and how many were embedded.
     """
-    passages, new, known = {}, {}, store.known_contents()
+    passages, new, known = {}, {}, store.known_contents() if documents else set()
     for document in documents:
         listed = []
         for passage in split(document):

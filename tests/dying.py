@@ -93,7 +93,7 @@ def main() -> None:
     corpus, place, log, last = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
     index.sync.COMMIT_PASSAGES = 4
     steps = Steps(last)
-    for owner, name in ((os, "fsync"), (os, "mkdir"), (os, "unlink"), (os, "rmdir"), (VectorIndex, "save")):
+    for owner, name in [(VectorIndex, "save"), *((os, n) for n in ("fsync", "mkdir", "rename", "rmdir", "unlink"))]:
         steps.before_and_after(owner, name)
     real_build = LexicalIndex.build.__func__
 

@@ -11,8 +11,9 @@ from formats import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.documents import MAX_BYTES, Anchor, UnreadableDocument, find_documents, parse, read_document
+from index.documents import MAX_BYTES, Anchor, UnreadableDocument, parse, read_document
 from index.errors import BadCorpus
+from index.files import find_documents
 
 MARKDOWN = b"---\ntitle: T\n---\n\n# H #\n\n- a\n  - b\n\n```\nx\n```\n\n|a|b|\n|-|-|\n|1|2|\n> q"
 SEED = next(Path(__file__).parent.parent.joinpath("seeds").glob("000_*.txt"))

@@ -12,17 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 import index.__main__
-from index import Index, IndexProblem, QAError, remove_index
+from index import Index, IndexProblem, QAError, remove_index, seal
 from index.database import Database
 from index.schema import SCHEMA_VERSION
 from tests.conftest import ROOT, LetterEmbedder
-from tests.test_sync_matrix import content, sentence, state
+from tests.test_sync_matrix import content, same_as_fresh, sentence, state
 
 DOCUMENTS = 12
 
@@ -160,6 +161,7 @@ def test_a_full_disk_is_said_and_what_was_there_still_answers(
     opened.sync(corpus)
     assert state(opened) == fresh
     said: list[str] = []
+    (small_disk / "filling").write_bytes(b"x" * (_free(small_disk) - 400_000))
     for filled in range(24):  # more and more is full, so that it runs out at ever earlier steps
         if _free(small_disk) > 30_000:
             (small_disk / f"filling{filled}").write_bytes(b"x" * 24_000)
@@ -268,7 +270,17 @@ def spoiled(place: Path, corpus: Path, expected: tuple[object, ...]) -> str:
     return outcome
 
 
-def spoil(corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str, every: int) -> dict[str, int]:
+def hide(place: Path) -> None:
+    """What was done to the files is nothing that the file system tells, as when a bit flips on the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seal, "is_timed", lambda _: True)
+        seal.put(place)
+    assert seal.holds(place)
+
+
+def spoil(
+    corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str, every: int, *, hidden: bool
+) -> dict[str, int]:
     original = tmp_path / "original"
     made = Index(original, LetterEmbedder())
     made.sync(corpus)
@@ -283,6 +295,8 @@ def spoil(corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str,
             )  # never one again: tantivy may still be closing its files
             shutil.copytree(original, place)
             (place / path.relative_to(original)).write_bytes(data)
+            if hidden:
+                hide(place)
             try:
                 outcome = spoiled(place, corpus, fresh)
             except BaseException as error:
@@ -298,11 +312,12 @@ def spoil(corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str,
 FILES = ["store.sqlite", "derived/*/vectors.faiss", "derived/*/lexical/*"]
 
 
+@pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden"])
 @pytest.mark.parametrize("pattern", FILES)
 def test_damaged_files_give_the_right_answer_or_an_error(
-    corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str
+    corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str, hidden: bool
 ) -> None:
-    tried = spoil(corpus, tmp_path, fresh, pattern, every=9)
+    tried = spoil(corpus, tmp_path, fresh, pattern, every=9, hidden=hidden)
     if pattern != "store.sqlite":
         assert set(tried) == {"right, repaired"}, "what is made from the store is made again, silently"
 
@@ -316,11 +331,12 @@ def test_a_store_cut_to_nothing_is_not_taken_for_one_that_was_never_made(
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden"])
 @pytest.mark.parametrize("pattern", FILES)
 def test_each_region_of_each_file_damaged(
-    corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str
+    corpus: Path, tmp_path: Path, fresh: tuple[object, ...], pattern: str, hidden: bool
 ) -> None:
-    print(pattern, spoil(corpus, tmp_path, fresh, pattern, every=1))
+    print(pattern, spoil(corpus, tmp_path, fresh, pattern, every=1, hidden=hidden))
 
 
 def change_row(place: Path, sql: str) -> None:
@@ -330,23 +346,63 @@ def change_row(place: Path, sql: str) -> None:
     db.close()
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "UPDATE documents SET text = replace(text, 'number 3', 'number 4')",
-        "UPDATE documents SET title = 'Report 9' WHERE title = 'Report 3'",
-        "UPDATE passages SET start = start + 1 WHERE ordinal = 0",
-        "UPDATE vectors SET vector = zeroblob(52)",
-        "DELETE FROM vectors",
-        "DELETE FROM passages WHERE id IN (SELECT id FROM passages LIMIT 3)",
-        "UPDATE documents SET sha256 = 'x'",
-    ],
-)
+ROWS = [
+    "UPDATE documents SET text = replace(text, 'number 3', 'number 4')",
+    "UPDATE documents SET title = 'Report 9' WHERE title = 'Report 3'",
+    "UPDATE passages SET start = start + 1 WHERE ordinal = 0",
+    "UPDATE vectors SET vector = zeroblob(52)",
+    "DELETE FROM vectors",
+    "DELETE FROM passages WHERE id IN (SELECT id FROM passages LIMIT 3)",
+    "UPDATE documents SET sha256 = 'x'",
+]
+
+
+@pytest.mark.parametrize("sql", ROWS)
 def test_rows_that_are_not_what_was_written_are_never_quoted_and_the_next_sync_mends_them(
     corpus: Path, indexed: Path, fresh: tuple[object, ...], sql: str
 ) -> None:
     change_row(indexed, sql)
     assert spoiled(indexed, corpus, fresh).endswith("repaired")
+
+
+@pytest.mark.parametrize("sql", ROWS)
+def test_rows_that_changed_without_a_trace_are_never_quoted_and_mended_once_they_were_read(
+    corpus: Path, indexed: Path, fresh: tuple[object, ...], sql: str
+) -> None:
+    change_row(indexed, sql)
+    hide(indexed)
+    spoiled(indexed, corpus, fresh)
+    opened = Index(indexed, LetterEmbedder())
+    opened.sync(corpus)
+    assert state(opened) == fresh
+    opened.close()
+
+
+@pytest.mark.parametrize("sql", ROWS)
+def test_a_check_mends_what_changed_without_a_trace(
+    corpus: Path, indexed: Path, fresh: tuple[object, ...], sql: str, command_line
+) -> None:
+    change_row(indexed, sql)
+    hide(indexed)
+    assert command_line(corpus, "--index", indexed, "--check") == (0, "")
+    opened = Index(indexed, LetterEmbedder())
+    assert state(opened) == fresh
+    opened.close()
+
+
+@pytest.mark.parametrize("sql", ROWS)
+def test_nothing_is_built_from_rows_that_changed_without_a_trace(
+    corpus: Path, indexed: Path, tmp_path: Path, sql: str
+) -> None:
+    change_row(indexed, sql)
+    hide(indexed)
+    (corpus / "new.txt").write_bytes(content(".txt", 77))
+    opened = Index(indexed, LetterEmbedder())
+    with suppress(IndexProblem):
+        opened.sync(corpus)
+    opened.sync(corpus)
+    same_as_fresh(opened, corpus, tmp_path)
+    opened.close()
 
 
 @pytest.mark.parametrize("derived", ["kept", "lost"])
@@ -434,17 +490,34 @@ def test_a_changed_recipe_reads_every_document_again_and_embeds_what_is_new(
     opened.close()
 
 
+def test_an_index_of_the_second_schema_is_upgraded_and_keeps_everything(
+    corpus: Path, indexed: Path, fresh: tuple[object, ...]
+) -> None:
+    made = Index(indexed, LetterEmbedder())
+    with made._store.transaction():
+        made._store.set_manifest(schema="2")
+    made.close()
+    change_row(indexed, "DROP TABLE stamps")
+    opened = Index(indexed, LetterEmbedder())
+    assert opened._store.manifest("schema") == SCHEMA_VERSION == "3"
+    assert state(opened) == fresh
+    report = opened.sync(corpus)
+    assert (report.added, report.changed, report.embedded) == ((), (), 0) and state(opened) == fresh
+    opened.close()
+
+
 def test_an_index_of_the_first_schema_is_upgraded_and_embeds_nothing_again(
     corpus: Path, indexed: Path, fresh: tuple[object, ...]
 ) -> None:
     for sql in (
+        "DROP TABLE stamps",
         "ALTER TABLE documents DROP COLUMN checksum", "ALTER TABLE vectors DROP COLUMN checksum",
         "DELETE FROM manifest WHERE key IN ('checksum', 'recipe')",
         "UPDATE manifest SET value = '1' WHERE key = 'schema'",
     ):  # fmt: skip
         change_row(indexed, sql)
     opened = Index(indexed, LetterEmbedder())
-    assert opened.sync(corpus).embedded == 0 and SCHEMA_VERSION == "2"
+    assert opened.sync(corpus).embedded == 0
     assert state(opened) == fresh
     opened.close()
 

@@ -150,7 +150,7 @@ def test_a_search_of_some_documents_is_that_of_an_index_of_them_alone(index: Ind
 
 def test_files_of_an_older_version_are_made_anew(tmp_path: Path, index: Index, corpus: Path, monkeypatch) -> None:
     with monkeypatch.context() as older:
-        older.setattr("index.derived.FORMAT", b"")
+        older.setattr("index.derived.FORMAT", "")
         index.sync(corpus)
     again = Index(tmp_path / "index", LetterEmbedder())
     assert [h.passage.document.path for h in again.search("dam", 9, documents=["dam.txt"])] == ["dam.txt"]

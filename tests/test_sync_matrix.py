@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,11 +20,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import index.documents
+import index.files
 from index import Index
 from tests.conftest import ROOT, LetterEmbedder
 
 SUFFIXES = [".txt", ".md", ".html", ".pdf", ".docx"]
-MOMENTS = ["first sync", "later sync", "sync after a kill"]
+# "settled": the files changed long enough ago to be known by their stamps, which else they are not for two seconds.
+LATER = ("later sync", "settled sync")
+MOMENTS = ["first sync", *LATER, "sync after a kill"]
+TICK = 0.02  # seconds within which the clock of every file system goes on
 QUERIES = ("dam wall", "ferry crews", "price of grain")
 WORDS = "dam wall ferry crews grain price mill river Monday crack union road farmers valley port north".split()
 
@@ -115,6 +120,36 @@ def touched_but_unchanged(corpus: Path, suffix: str, _: pytest.MonkeyPatch) -> N
     os.utime(corpus / f"a{suffix}", (1, 1))
 
 
+def edited_with_size_and_time_kept(corpus: Path, suffix: str, _: pytest.MonkeyPatch) -> None:
+    path = corpus / f"a{suffix}"
+    before = path.stat()
+    path.write_bytes(_as_long(suffix, before.st_size))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+def replaced_by_a_copy_with_size_and_time_kept(corpus: Path, suffix: str, _: pytest.MonkeyPatch) -> None:
+    path, other = corpus / f"a{suffix}", corpus.parent / f"other{suffix}"
+    before = path.stat()
+    other.write_bytes(_as_long(suffix, before.st_size))
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+def _as_long(suffix: str, size: int) -> bytes:
+    """Another document of so many bytes."""
+    return next(made for made in (content(suffix, number) for number in range(100, 999)) if len(made) == size)
+
+
+def two_names_swapped(corpus: Path, suffix: str, _: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        os.utime(corpus / f"{name}{suffix}", (1, 1))
+    (corpus / f"a{suffix}").rename(corpus / "kept")
+    (corpus / f"b{suffix}").rename(corpus / f"a{suffix}")
+    (corpus / "kept").rename(corpus / f"b{suffix}")
+
+
 def replaced_by_a_folder(corpus: Path, suffix: str, _: pytest.MonkeyPatch) -> None:
     (corpus / f"a{suffix}").unlink()
     (corpus / f"a{suffix}").mkdir()
@@ -183,7 +218,8 @@ CHANGES: list[Change] = [
     new, edited, deleted, renamed, moved_to_a_subfolder, same_name_in_two_folders, same_content_under_two_names,
     case_only_rename, touched_but_unchanged, replaced_by_a_folder, replaced_by_a_link_inside,
     replaced_by_a_link_outside, replaced_by_a_looping_link, replaced_by_a_pipe, unreadable_then_readable, truncated,
-    emptied, edited_while_being_read,
+    emptied, edited_while_being_read, edited_with_size_and_time_kept, replaced_by_a_copy_with_size_and_time_kept,
+    two_names_swapped,
 ]  # fmt: skip
 
 
@@ -206,9 +242,14 @@ def test_after_any_change_the_index_is_a_fresh_one(
     (corpus / "sub").mkdir(parents=True)
     for number, name in enumerate(["a", "b", "sub/c"]):
         (corpus / f"{name}{suffix}").write_bytes(content(suffix, number))
-    if moment == "later sync":
+    if moment in LATER:
         opened = Index(place, LetterEmbedder())
+        if moment == "settled sync":
+            monkeypatch.setattr(index.files, "SETTLED", 0)
+            monkeypatch.setattr(index.files, "is_timed", lambda _: True)
+            time.sleep(TICK)
         opened.sync(corpus)
+        assert moment == "later sync" or len(opened._store.stamps()) == 3
     with monkeypatch.context() as patch:
         change(corpus, suffix, patch)
         if moment == "sync after a kill":
@@ -216,7 +257,7 @@ def test_after_any_change_the_index_is_a_fresh_one(
             with pytest.raises(Killed):
                 dying.sync(corpus)
             dying.close()
-        if moment != "later sync":
+        if moment not in LATER:
             opened = Index(place, LetterEmbedder())
         opened.sync(corpus)
         if change is unreadable_then_readable:
@@ -266,17 +307,22 @@ class Folder(RuleBasedStateMachine):
     )
     numbers = st.integers(0, 6)
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(settled=st.booleans())
+    def begin(self, settled: bool) -> None:
         self.place = Path(_places.pop())
         self.corpus = self.place / "corpus"
         (self.corpus / "sub").mkdir(parents=True)
         (self.corpus / "keep.txt").write_bytes(content(".txt", 99))
         self.index = Index(self.place / "index", LetterEmbedder())
         self.synced = False
+        self.patch = pytest.MonkeyPatch()
+        if settled:  # files are known by their stamps as soon as the clock has gone on
+            self.patch.setattr(index.files, "SETTLED", 0)
+            self.patch.setattr(index.files, "is_timed", lambda _: True)
 
     def teardown(self) -> None:
         if hasattr(self, "index"):
+            self.patch.undo()
             self.index.close()
 
     def _clear(self, name: str) -> Path:
@@ -317,8 +363,18 @@ class Folder(RuleBasedStateMachine):
             data = path.read_bytes()
             self._clear(name).write_bytes(data[: len(data) * share // 3])
 
+    @rule(name=names, number=numbers)
+    def write_with_time_kept(self, name: str, number: int) -> None:
+        path = self.corpus / name
+        if path.is_file():
+            before = path.stat()
+            path.write_bytes(content(path.suffix, number))
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            self.synced = False
+
     @rule()
     def die_in_a_sync(self) -> None:
+        time.sleep(0 if index.files.SETTLED else TICK)
         embedder, self.index.embedder = self.index.embedder, Dying()
         try:
             self.index.sync(self.corpus)
@@ -335,6 +391,7 @@ class Folder(RuleBasedStateMachine):
 
     @rule()
     def sync(self) -> None:
+        time.sleep(0 if index.files.SETTLED else TICK)
         self.index.sync(self.corpus)
         self.synced = True
 
