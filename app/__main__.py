@@ -15,14 +15,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-LOCAL = {"127.0.0.1", "localhost", "::1"}
+from app.hosts import LOCAL, Hosts, hosts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C or a termination signal; 2 if the input is bad."""
     options = _parser().parse_args(arguments)
     users, auth_problem = _users(options.auth_file)
-    problem = auth_problem or _corpus_problem(options.corpus) or _port_problem(options.host, options.port)
+    names, names_problem = _names(options.host, options.allowed_hosts)
+    problem = auth_problem or names_problem or _corpus_problem(options.corpus)
+    problem = problem or _port_problem(options.host, options.port)
     if options.mcp and problem is None:
         problem = _mcp_problem(users)
     if problem:
@@ -30,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     # What people add lies nowhere else, so it is gone when the server stops.
     with tempfile.TemporaryDirectory(prefix="extractive-qa-", ignore_cleanup_errors=True) as scratch:
-        return _serve(options, users, Path(scratch))
+        return _serve(options, users, names, Path(scratch))
 
 
-def _serve(options: argparse.Namespace, users: list[tuple[str, str]], scratch: Path) -> int:
+def _serve(options: argparse.Namespace, users: list[tuple[str, str]], names: Hosts, scratch: Path) -> int:
     # Before Gradio and the models are imported, for they read these then; and only then, for that takes seconds.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)  # else it sums up all events after each, in pandas
@@ -65,7 +67,7 @@ def _serve(options: argparse.Namespace, users: list[tuple[str, str]], scratch: P
     folder = pipeline.index.corpus or Path(options.corpus)
     feedback = options.feedback or feedback_file(folder)
     blocks = build_chat(pipeline, folder, scratch / "uploads", feedback)
-    address = launch(blocks, pipeline, options.host, options.port, users=users, mcp=options.mcp)
+    address = launch(blocks, pipeline, options.host, options.port, users=users, mcp=options.mcp, names=names)
     print(f"Ask at {address} (Ctrl-C ends it)", flush=True)
     threading.Thread(target=warm_up).start()
     print(f"Thumbs and remarks are kept in {feedback}", flush=True)
@@ -95,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     setting("--encoder", None, "light, or a sentence-transformers name or folder", metavar="NAME")
     setting("--reader", None, "a folder that qa.train wrote (default: the packaged one)", type=Path, metavar="DIR")
     setting("--host", "127.0.0.1", "the address to listen on (default: 127.0.0.1, this machine only)")
+    setting(
+        "--allowed-hosts",
+        "",
+        "names that it is reached by beside the one it listens on, such as qa.example.org; * is any",
+        metavar="NAME,NAME",
+    )
     setting("--port", 7860, "the port (default: 7860)", type=int, metavar="N")
     setting("--auth-file", None, "who may come in: a file of lines NAME:PASSWORD", type=Path, metavar="FILE")
     setting("--feedback", None, "keeps thumbs and remarks (default: in your data folder)", type=Path, metavar="FILE")
@@ -123,6 +131,14 @@ def _users(file: Path | None) -> tuple[list[tuple[str, str]], str | None]:
             return [], f"{place} is not NAME:PASSWORD"
         users.append((name, password))
     return users, None
+
+
+def _names(host: str, named: str) -> tuple[Hosts, str | None]:
+    """The names of the server, and what is wrong with those that were given."""
+    try:
+        return hosts(host, named), None
+    except ValueError as error:
+        return hosts(host), f"--allowed-hosts holds {str(error)!r}: give names such as qa.example.org, parted by commas"
 
 
 def _mcp_problem(users: list[tuple[str, str]]) -> str | None:

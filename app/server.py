@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import gradio as gr
+import safehttpx
 from fastapi.exceptions import RequestValidationError
+from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from app.chat import WAITING
+from app.gate import Gate
+from app.hosts import Hosts, hosts
 from qa import MAX_BYTES, Pipeline
 
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif")
@@ -43,6 +49,7 @@ def launch(
     *,
     users: Sequence[tuple[str, str]] = (),
     mcp: bool = False,
+    names: Hosts | None = None,
 ) -> str:
     """Serve the page and return its address; `blocks.close()` ends it.
 
@@ -53,7 +60,10 @@ def launch(
         port: the port.
         users: names and passwords of those who may come in; everybody if empty.
         mcp: also answer as an MCP server, at `/gradio_api/mcp/`; it knows no `users`.
+        names: what it answers to; if not given, `host` and this machine's names for itself.
     """
+    # Gradio would fetch whatever a program names by a URL where a file is taken.
+    safehttpx.get = safehttpx.async_validate_url = _fetch_nothing
 
     def health(_: Request) -> JSONResponse:
         counts = {"documents": len(pipeline.index.documents()), "passages": len(pipeline.index)}
@@ -66,7 +76,7 @@ def launch(
 
     style = files("app").joinpath("chat.css").read_text(encoding="utf-8")
     _, url, _ = blocks.launch(
-        server_name=host,
+        server_name=f"[{host}]" if ":" in host else host,
         server_port=port,
         prevent_thread_lock=True,
         quiet=True,
@@ -82,9 +92,14 @@ def launch(
         head=f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{style}</style>',
         app_kwargs={
             "routes": [Route("/health", health)],
+            "middleware": [Middleware(Gate, hosts=names or hosts(host), incoming=Path(get_upload_folder()))],
             "exception_handlers": {RequestValidationError: refuse},
         },
         state_session_capacity=SESSIONS,
     )
     blocks.state_holder.session_data = Sessions()
     return url
+
+
+async def _fetch_nothing(*_: object, **__: object) -> NoReturn:
+    raise ValueError("this server fetches nothing from elsewhere")

@@ -96,6 +96,8 @@ class Uploads:
             return f"there are {MOST_FILES} files already: remove some first"
         if size + sum(kept) > MOST_BYTES:
             return f"all files together would be over {MOST_BYTES // 1_000_000} MB: remove some first"
+        if size > spare(self.folder):  # what others added may have filled it
+            return "the server's disk has no room for it"
         return None
 
     def _free(self, name: str) -> str:
@@ -106,6 +108,12 @@ class Uploads:
             number += 1
             free = f"{stem} ({number}){suffix}"
         return free
+
+
+def spare(folder: Path) -> int:
+    """How many bytes may be written into `folder` so that a tenth of its disk stays free, of a large one 1 GB."""
+    disk = shutil.disk_usage(folder)
+    return max(0, disk.free - min(disk.total // 10, 1_000_000_000))
 
 
 def safe_name(name: str) -> str:

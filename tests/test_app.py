@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,7 +118,7 @@ def test_an_upload_stays_in_its_folder_whatever_its_name(address: str, name: str
     sent = [httpx.post(f"{address}gradio_api/upload", files={"files": (name, b"own words")}) for _ in range(2)]
     paths = [Path(s.json()[0]) for s in sent]
     for path in paths:
-        assert path.parent.parent == Path(tempfile.gettempdir()) / "gradio" and "/" not in path.name
+        assert path.parts[-3] == "incoming" and path.parts[-4].startswith("uploads-") and "/" not in path.name
         assert len(path.parent.name) == 64, "nobody guesses where another's upload lies"
         assert hashlib.sha256(b"own words").hexdigest() != path.parent.name
         path.unlink(missing_ok=True)
@@ -210,6 +209,7 @@ def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
         (["--corpus", "pyproject.toml"], "pyproject.toml is no folder"),
         (["--port", "70000"], "the port 70000 is out of range"),
         (["--port", "0"], "the port 0 is out of range"),
+        (["--allowed-hosts", "a.org, http://b.org"], "--allowed-hosts holds 'http://b.org'"),
         (["--host", "256.1.1.1"], "cannot listen on 256.1.1.1:7860"),
         (["--auth-file", "none"], "the file none cannot be read"),
         (["--auth-file", "tests/corpus/01-quarry-dam-closed.txt"], "tests/corpus/01-quarry-dam-closed.txt, line 1 is"),
@@ -226,7 +226,17 @@ def test_settings_come_from_the_environment_and_help_lists_them() -> None:
     assert "the port 70000 is out of range" in run(env=environment).stderr
     assert "there is no folder none" in run("--corpus", "none", env=environment).stderr
     told = run("--help").stdout
-    for name in ("QA_CORPUS", "QA_INDEX", "QA_HOST", "QA_PORT", "QA_AUTH_FILE", "QA_AUTH=", "QA_MCP", "QA_FEEDBACK"):
+    for name in (
+        "QA_CORPUS",
+        "QA_INDEX",
+        "QA_HOST",
+        "QA_ALLOWED_HOSTS",
+        "QA_PORT",
+        "QA_AUTH_FILE",
+        "QA_AUTH=",
+        "QA_MCP",
+        "QA_FEEDBACK",
+    ):
         assert name in told
 
 

@@ -202,15 +202,17 @@ def launched(pipeline: Any, corpus: Path, uploads: Path, **settings: Any) -> Ite
     from app.chat import build_chat  # not at the top: the tests of HTML need no Gradio
     from app.server import launch
 
-    blocks = pipeline.blocks = build_chat(pipeline, corpus, uploads, uploads / "feedback.jsonl")
-    try:
-        yield launch(blocks, pipeline, "127.0.0.1", free_port(), **settings)
-    finally:
-        blocks.close(verbose=False)
-        pipeline.blocks = None
-        del blocks
-        asyncio.set_event_loop(None)
-        gc.collect()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GRADIO_TEMP_DIR", str(uploads / "incoming"))  # as `python -m app` has one of its own
+        blocks = pipeline.blocks = build_chat(pipeline, corpus, uploads, uploads / "feedback.jsonl")
+        try:
+            yield launch(blocks, pipeline, settings.pop("host", "127.0.0.1"), free_port(), **settings)
+        finally:
+            blocks.close(verbose=False)
+            pipeline.blocks = None
+            del blocks
+            asyncio.set_event_loop(None)
+            gc.collect()
 
 
 class OwnPipeline:

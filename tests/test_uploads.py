@@ -69,6 +69,15 @@ def test_size_and_number_are_limited(own: Uploads, tmp_path: Path, monkeypatch: 
     assert "b.txt" in own.add([sent(tmp_path, "b.txt")]) and own.names() == ["b.txt"], "the one there is kept"
 
 
+def test_what_would_fill_the_disk_is_refused(own: Uploads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for total, free, refused in ((10**12, 10**9 + 50, True), (10**9, 10**8 + 50, True), (10**9, 10**8 + 500, False)):
+        monkeypatch.setattr(uploads.shutil, "disk_usage", lambda _, t=total, f=free: SimpleNamespace(total=t, free=f))
+        assert own.add([sent(tmp_path, "a.txt")]) == (
+            {"a.txt": "the server's disk has no room for it"} if refused else {}
+        )
+    assert own.names() == ["a.txt"]
+
+
 def test_two_files_of_one_name_are_both_kept(own: Uploads, tmp_path: Path) -> None:
     own.add([sent(tmp_path, "a.txt")])
     own.add([sent(tmp_path, "a.txt", TEXT + "More.")])
