@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from app.hosts import LOCAL, Hosts, hosts
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.mcp and problem is None:
         problem = _mcp_problem(users)
     if problem:
-        print(f"python -m app: {problem}", file=sys.stderr)
+        _tell_error(problem)
         return 2
     # What people add lies nowhere else, so it is gone when the server stops.
     with tempfile.TemporaryDirectory(prefix="extractive-qa-", ignore_cleanup_errors=True) as scratch:
@@ -57,7 +57,7 @@ def _serve(options: argparse.Namespace, users: list[tuple[str, str]], names: Hos
             progress=_progress,
         )
     except QAError as error:
-        print(f"python -m app: {error}", file=sys.stderr)
+        _tell_error(str(error))
         return 2
 
     def warm_up() -> None:  # the first question takes a second longer than others: it is put while the page opens
@@ -70,7 +70,7 @@ def _serve(options: argparse.Namespace, users: list[tuple[str, str]], names: Hos
     address = launch(blocks, pipeline, options.host, options.port, users=users, mcp=options.mcp, names=names)
     print(f"Ask at {address} (Ctrl-C ends it)", flush=True)
     threading.Thread(target=warm_up).start()
-    print(f"Thumbs and remarks are kept in {feedback}", flush=True)
+    print(f"Thumbs and remarks are kept in {_plain(str(feedback))}", flush=True)
     if options.mcp:
         print(f"MCP at {address}gradio_api/mcp/", flush=True)
     if options.host not in LOCAL and not users:
@@ -80,8 +80,13 @@ def _serve(options: argparse.Namespace, users: list[tuple[str, str]], names: Hos
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(_plain(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m app",
         description="Ask a folder of documents in the browser. Each setting can also be given in the environment.",
         epilog="QA_AUTH=NAME:PASSWORD asks for a login as --auth-file does; a password is never given on the command "
@@ -173,6 +178,15 @@ def _port_problem(host: str, port: int) -> str | None:
     except OSError as error:
         return f"cannot listen on {host}:{port} ({error.strerror or error}): choose another with --port N or --host"
     return None
+
+
+def _tell_error(text: str) -> None:
+    print(f"python -m app: {_plain(text)}", file=sys.stderr)
+
+
+def _plain(text: str) -> str:
+    """`text` with all control characters shown; `qa` has more of that, and takes seconds to import."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _progress(stage: str, done: int, total: int) -> None:

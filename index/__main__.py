@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from index import BadCorpus, Index, QAError, SyncReport, index_folder, remove_index
-from index.progress import progress_bar, tell
+from index.progress import Parser, progress_bar, tell, tell_error, visible
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         with progress_bar() as progress:
             report = index.sync(options.folder, progress=progress, check=options.check)
     except QAError as error:
-        print(f"index: {error}", file=sys.stderr)
+        tell_error("index", error)
         return 2
     except KeyboardInterrupt:
         print("\nindex: stopped; what was embedded is kept, the same command goes on from there", file=sys.stderr)
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _summary(report: SyncReport, place: Path) -> str:
-    lines = [f"{report.documents:,} documents, {report.passages:,} passages in {place}"]
+    lines = [f"{report.documents:,} documents, {report.passages:,} passages in {visible(place)}"]
     counts = {
         "added": len(report.added),
         "changed": len(report.changed),
@@ -45,14 +45,12 @@ def _summary(report: SyncReport, place: Path) -> str:
     }
     said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing changed"
     lines.append(f"{said}; {report.embedded:,} passages embedded in {report.seconds:.1f} s")
-    lines += [f"  not indexed: {path!r}: {reason}" for path, reason in report.unreadable]
+    lines += [f"  not indexed: {path!r}: {visible(reason)}" for path, reason in report.unreadable]
     return "\n".join(lines)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m index", description="Index a folder of documents, or bring its index up to date."
-    )
+    parser = Parser(prog="python -m index", description="Index a folder of documents, or bring its index up to date.")
     parser.add_argument("folder", type=Path, help="the folder of .txt, .md, .html, .pdf and .docx files")
     parser.add_argument("--index", type=Path, metavar="DIR", help="where the index lies (default: in the user's cache)")
     parser.add_argument("--encoder", metavar="NAME", help="light, or a sentence-transformers name or folder")

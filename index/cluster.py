@@ -28,6 +28,7 @@ from index.errors import BadCorpus, IndexProblem, QAError
 from index.index import Hit, sound_query
 from index.light import embedder_named
 from index.place import index_folder
+from index.progress import Parser, progress_bar, tell, tell_error, visible
 from index.store import Entry
 from index.sync import Progress, SyncReport
 
@@ -162,8 +163,6 @@ class ClusterIndex:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0 done, 2 bad input, 130 stopped."""
     options = _parser().parse_args(arguments)
-    from index.progress import progress_bar, tell
-
     try:
         if not options.folder.is_dir():
             raise BadCorpus(f"{options.folder} is no folder: give the folder that holds the documents")
@@ -179,22 +178,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             report = build(options.folder, place, embedder=embedder, progress=progress, **many)
         deploy(place, name=options.name, replicas=options.replicas, routers=options.replicas, embedder=embedder)
     except QAError as error:
-        print(f"index.cluster: {error}", file=sys.stderr)
+        tell_error("index.cluster", error)
         return 2
     except KeyboardInterrupt:
         print("\nindex.cluster: stopped; the same command goes on from there", file=sys.stderr)
         return 130
-    tell(f"{report.documents:,} documents, {report.passages:,} passages in {place}")
+    tell(f"{report.documents:,} documents, {report.passages:,} passages in {visible(place)}")
     tell(f"{report.embedded:,} passages embedded in {report.seconds:.1f} s")
     for path, reason in report.unreadable:
-        tell(f"  not indexed: {path!r}: {reason}")
+        tell(f"  not indexed: {path!r}: {visible(reason)}")
     tell(f'Ask it: python -m qa "your question" --corpus {SCHEME}{options.address}/{options.name}')
     tell("ray stop ends the cluster")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m index.cluster",
         description="Index a folder of documents on a cluster and serve it; starts one of this machine if needed.",
     )

@@ -18,26 +18,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.embedder import DEFAULT_ENCODER
+from index.errors import BadInput
 from index.light import WEIGHTS
+from index.progress import Parser, tell_error, visible
 
 DIMENSION = 192
 SMOOTHING = 1e-4
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns its exit status."""
+    """Run the command line; returns its exit status: 0 done, 2 bad input."""
     options = _parser().parse_args(arguments)
-    texts = {text for path in options.data for text in read_passages(path)}
+    try:
+        texts = {text for path in options.data for text in read_passages(path)}
+    except BadInput as error:
+        tell_error("index.distil", error)
+        return 2
     vectors = distil(texts)
     save(vectors, options.out)
-    print(f"{len(vectors):,} vectors of {DIMENSION} numbers, from {len(texts):,} passages, in {options.out}")
+    print(f"{len(vectors):,} vectors of {DIMENSION} numbers, from {len(texts):,} passages, in {visible(options.out)}")
     return 0
 
 
 def read_passages(path: Path) -> list[str]:
     """The passages of a file of JSON lines with `title` and `context`, each after its title, as they are embedded."""
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-        return [f"{row['title']}\n{row['context']}" for row in map(json.loads, file)]
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            return [f"{row['title']}\n{row['context']}" for row in map(json.loads, file)]
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def distil(texts: Collection[str]) -> NDArray[np.float32]:
@@ -89,7 +98,7 @@ def save(vectors: NDArray[np.float32], path: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m index.distil", description="Make the light encoder.")
+    parser = Parser(prog="python -m index.distil", description="Make the light encoder.")
     parser.add_argument("data", type=Path, nargs="+", help="JSON lines of passages, with title and context")
     parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FILE", help=f"default: {WEIGHTS.name} beside it")
     return parser

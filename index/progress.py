@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from index.errors import BadInput
+from index.errors import BadInput, QAError
 from index.sync import Progress
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNITS = {"reading": "files", "embedding": "passages", "asking": "questions"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of command lines whose messages show the control characters of what was given, as `visible` does."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with usage, message and status 2."""
+        super().error(visible(message))
 
 
 @contextmanager
@@ -53,6 +64,21 @@ def tell(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what comes later, Python's last flush too
         if not isinstance(error, BrokenPipeError):
             raise SystemExit(f"the output cannot be written: {error.strerror}") from None
+
+
+def tell_error(command: str, error: QAError) -> None:
+    """Print an error of ours on standard error, in one line."""
+    print(f"{command}: {visible(str(error))}", file=sys.stderr)
+
+
+def visible(text: object) -> str:
+    """`text` on one line, control and direction characters made visible, so that no document can steer a terminal."""
+    return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}", re.sub(r"[\t\r\n\v\f]+", " ", str(text)))
+
+
+def visible_json(text: str) -> str:
+    """The same for JSON, which says the same afterwards."""
+    return _CONTROL.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
 
 
 def write(path: Path, text: str) -> None:

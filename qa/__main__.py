@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from index import BadCorpus, BadQuery, QAError
-from index.progress import progress_bar, tell
+from index.progress import Parser, progress_bar, tell, tell_error, visible_json
 from qa.pipeline import LONGEST_QUESTION, PASSAGES, Pipeline
 
 ANSWERED, BAD_INPUT, ABSTAINED, STOPPED = 0, 2, 3, 130
@@ -42,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
             )
         answer = pipeline.ask(options.question, k=options.k)
     except QAError as error:
-        print(f"qa: {error}", file=sys.stderr)
+        tell_error("qa", error)
         return BAD_INPUT
     except KeyboardInterrupt:
         return STOPPED
     if options.json:
-        tell(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
+        tell(visible_json(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2)))
     else:
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         coloured = sys.stdout.isatty() and not plain
@@ -60,7 +60,7 @@ def _bold(text: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m qa",
         description="Answer a question from a folder of documents, in the documents' own words.",
         epilog="Exit status: 0 answered, 3 the documents do not answer, 2 bad input.",

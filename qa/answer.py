@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -12,11 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from index import Anchor, Document, UnreadableDocument, file_sha256, read_document
+from index.progress import visible
 
 NO_ANSWER = "The documents do not answer this."
 STALE = "changed since it was indexed"
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -233,11 +231,6 @@ def hash_now(folder: str | Path, document: str) -> str | None:
         return file_sha256(Path(folder) / document, Path(folder))
     except UnreadableDocument:
         return None
-
-
-def visible(text: str) -> str:
-    """`text` on one line, control and direction characters made visible, so that no document can steer a terminal."""
-    return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}", re.sub(r"[\t\r\n\v\f]+", " ", text))
 
 
 def _source_lines(citation: Citation) -> Iterator[str]:

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import BadInput, QAError
-from index.progress import tell
-from qa.answer import visible
+from index.progress import Parser, tell, tell_error, visible
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,9 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         average(options.out, options.files, options.shares)
     except QAError as error:
-        print(f"qa.average: {visible(str(error))}", file=sys.stderr)
+        tell_error("qa.average", error)
         return 2
-    tell(f"{options.out}: the mean of {len(options.files)} readers")
+    tell(f"{visible(options.out)}: the mean of {len(options.files)} readers")
     return 0
 
 
@@ -72,7 +71,7 @@ def _load(file: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m qa.average", description=(__doc__ or "").split("\n")[0])
+    parser = Parser(prog="python -m qa.average", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path, metavar="OUT", help="file to write")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="weights that qa.train wrote")
     parser.add_argument("--shares", type=float, nargs="+", metavar="S", help="what each file counts (default: equally)")

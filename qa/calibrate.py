@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import BadInput, Progress, QAError
-from index.progress import progress_bar, tell, write
-from qa.answer import visible
+from index.progress import Parser, progress_bar, tell, tell_error, visible, write
 from qa.confidence import CONFIDENCE, FEATURES, Confidence
 from qa.evaluate import corpus_for, need_matplotlib
 from qa.metrics import auroc, ece, f1
@@ -71,12 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
         if options.plots:
             draw(asked, sure, options.plots)
     except QAError as error:
-        print(f"qa.calibrate: {visible(str(error))}", file=sys.stderr)
+        tell_error("qa.calibrate", error)
         return 2
     except KeyboardInterrupt:
         return 130
     tell("\n".join(f"{name:<32}{value:>10.3f}" for name, value in figures_of(asked, sure).items()))
-    tell(f"wrote {out}")
+    tell(f"wrote {visible(out)}")
     return 0
 
 
@@ -215,7 +214,7 @@ def _record(outcome: Outcome) -> Record:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m qa.calibrate", description="Fit the confidence to questions whose answers are known."
     )
     parser.add_argument("questions", type=Path, nargs="+", help="SQuAD-shaped files")

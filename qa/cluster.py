@@ -7,7 +7,6 @@ figures), and what is read together differs by rounding.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -16,8 +15,7 @@ from typing import Any
 
 from index import DEFAULT_ENCODER, BadInput, QAError, open_cluster
 from index.cluster_join import call
-from index.progress import tell
-from qa.answer import visible
+from index.progress import Parser, tell, tell_error, visible
 from qa.reader import Reader, ReadPassage, Span
 
 PATIENCE = 10.0
@@ -99,7 +97,7 @@ def _name(corpus: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit status: 0 done, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="python -m qa.cluster", description=(__doc__ or "").split("\n")[0])
+    parser = Parser(prog="python -m qa.cluster", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("corpus", help="what is asked, ray://HOST:PORT/NAME")
     parser.add_argument("--replicas", type=int, default=2, metavar="N", help="each computes in one thread (default: 2)")
     options = parser.parse_args(arguments)
@@ -110,9 +108,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.getLogger("ray.serve").setLevel(logging.ERROR)
         serve_reader(options.corpus, replicas=options.replicas)
     except QAError as error:
-        print(f"qa.cluster: {visible(str(error))}", file=sys.stderr)
+        tell_error("qa.cluster", error)
         return 2
-    tell(f"{options.corpus} is now read by {options.replicas} replicas on its cluster")
+    tell(f"{visible(options.corpus)} is now read by {options.replicas} replicas on its cluster")
     return 0
 
 

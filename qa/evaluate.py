@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from index import BadCorpus, BadInput, Index, QAError
-from index.progress import progress_bar, tell, write
+from index.progress import Parser, progress_bar, tell, tell_error, write
 from qa.outcomes import ask_all, figures_of
 from qa.pipeline import PASSAGES, Pipeline
 from qa.questions import Conversation, read_questions
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.json:
             write(options.json, json.dumps(figures, indent=2) + "\n")
     except QAError as error:
-        print(f"qa.evaluate: {error}", file=sys.stderr)
+        tell_error("qa.evaluate", error)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -119,7 +119,7 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m qa.evaluate", description="Score the system on test questions.")
+    parser = Parser(prog="python -m qa.evaluate", description="Score the system on test questions.")
     parser.add_argument("questions", type=Path, help="JSONL of questions or conversations, or a SQuAD file")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="default: the questions' contexts, else seeds")
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (default: made anew, removed)")

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from qa.answer import NO_ANSWER, STALE, Answer, Citation, visible
+from index.progress import visible
+from qa.answer import NO_ANSWER, STALE, Answer, Citation
 
 FORMAT = "extractive-qa conversation 1"
 AROUND = 32

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from index import Block, Document, Index
+from index.progress import visible
 from qa import plots
-from qa.answer import visible
 from qa.bootstrap import RESAMPLES, intervals_of, mean_interval, stages
 from qa.confidence import Confidence
 from qa.metrics import f1

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import DEFAULT_ENCODER, BadInput, Embedder
+from index.progress import Parser, tell_error, visible
 from qa.examples import Example, Examples, Recipe
 from qa.metrics import exact_match, f1
 from qa.questions import Question, read_questions
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         dev = {path.name: _squad_shaped([path])[:DEV_QUESTIONS] for path in options.dev}
         Training(options, questions, dev).run()
     except BadInput as error:
-        print(f"qa.train: {error}", file=sys.stderr)
+        tell_error("qa.train", error)
         return 2
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
@@ -102,7 +103,7 @@ class Training:
                 self._score()
         self._checkpoint()
         self._write(self.weights.average, self.out / "model.safetensors")
-        print(f"wrote {self.out / 'model.safetensors'}")
+        print(f"wrote {visible(self.out / 'model.safetensors')}")
 
     def _step(self, batch: list[Example]) -> float:
         torch = self.torch
@@ -182,7 +183,7 @@ class Training:
                     scores.append((exact_match(text, q.answers), f1(text, q.answers)))
             em, overlap = (sum(s[i] for s in scores) / max(1, len(scores)) for i in (0, 1))
             line = {"step": self.done, "dev": name, "answerable": len(scores), "em": em, "f1": overlap}
-            print(f"  {name}: EM {em:.3f}  F1 {overlap:.3f}  ({len(scores)} questions)", flush=True)
+            print(f"  {visible(name)}: EM {em:.3f}  F1 {overlap:.3f}  ({len(scores)} questions)", flush=True)
             with (self.out / "scores.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         self.weights.show(self.weights.trained)
@@ -236,7 +237,7 @@ def _squad_shaped(paths: list[Path]) -> list[Question]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m qa.train", description=__doc__.split("\n")[0] if __doc__ else None)
+    parser = Parser(prog="python -m qa.train", description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="SQuAD-shaped files to train on")
     parser.add_argument("--dev", type=Path, nargs="*", default=[], help="SQuAD-shaped files to score as it goes")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the weights")

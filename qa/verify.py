@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from index import BadCorpus, BadInput, Document, QAError, UnreadableDocument, read_document
-from index.progress import tell
-from qa.answer import visible
+from index.progress import Parser, tell, tell_error, visible
 from qa.export import FORMAT
 
 GOOD, NOT_GOOD, BAD_INPUT = 0, 1, 2
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise BadCorpus(f"{folder} is no folder: give the folder that holds the documents with --corpus")
         quotations = read_conversation(options.file)
     except QAError as error:
-        print(f"qa.verify: {visible(str(error))}", file=sys.stderr)
+        tell_error("qa.verify", error)
         return BAD_INPUT
     found: dict[str, list[Document | str]] = {}
     bad = 0
@@ -202,7 +201,7 @@ def _number(value: Any, key: str, name: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m qa.verify",
         description="Check every quotation of a saved conversation: the file's hash, the place and the words.",
         epilog="Exit status: 0 all good, 1 some not, 2 bad input.",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from index import read_document
+from index.progress import visible
 from qa import Alternative, Answer, Citation, Excerpt
-from qa.answer import visible
 
 TEXT = "Dam closed\n\nThe <b>dam</b> was closed on Monday. Cracks were found by Ilse Brandt.\n"
 

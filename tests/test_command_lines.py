@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import index.__main__ as indexing
 import qa.__main__ as command_line
 from index.progress import tell
 from qa import Pipeline
@@ -108,6 +110,53 @@ def test_nobody_reading_on_is_no_error(cache: Path) -> None:
 def test_bad_input_is_one_line_and_status_2(cache: Path, command: list[str], said: str) -> None:
     done = run(*command, cache=cache, check=2)
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+NASTY = "x\x1b[31m\x9b2J\u202e\x07.json"
+COMMANDS = {
+    "index.__main__": [NASTY],
+    "index.cluster": [NASTY],
+    "index.distil": [NASTY],
+    "qa.__main__": ["Who?", "--corpus", NASTY],
+    "qa.average": [NASTY, NASTY],
+    "qa.calibrate": [NASTY],
+    "qa.cluster": [NASTY],
+    "qa.evaluate": [NASTY],
+    "qa.train": ["--data", NASTY, "--out", NASTY],
+    "qa.verify": [NASTY],
+    "app.__main__": ["--corpus", NASTY],
+}
+
+
+@pytest.mark.parametrize("unknown", [True, False], ids=["unknown option", "no such file"])
+@pytest.mark.parametrize("module", COMMANDS)
+def test_no_argument_steers_the_terminal(module: str, unknown: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*COMMANDS[module], *([f"--{NASTY}"] if unknown else [])]
+    try:
+        status = importlib.import_module(module).main(arguments)
+    except SystemExit as end:
+        status = end.code
+    said = "".join(capsys.readouterr())
+    assert status == 2 and r"x\x1b[31m\x9b2J\x202e\x07" in said, said
+    assert "".join(said.split("\n")).isprintable()
+
+
+def test_no_name_of_a_file_steers_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "folder \x1b[2J"
+    (folder / "index").parent.mkdir()
+    (folder / "dam \x1b[31m\x9bm.txt").write_text("The dam \x9b2J\u202e\n\nThe dam was closed on Monday \x9b31m.\n")
+    (folder / "bad \x1b[31m.pdf").write_bytes(b"%PDF-1.4 cut short")
+    (tmp_path / "\x1b[7m").mkdir()
+    place = ["--index", str(tmp_path / "\x1b[7m" / "index"), "--encoder", "light"]
+    assert indexing.main([str(folder), *place]) == 0
+    said = capsys.readouterr().out
+    assert "1 documents" in said and r"bad \x1b[31m.pdf" in said and r"\x1b[7m" in said
+    for form in ([], ["--json"]):
+        asked = ["When was the dam closed?", "--corpus", str(folder), "--threshold", "0", *place, *form]
+        assert command_line.main(asked) == 0
+        said += (answer := capsys.readouterr().out)
+    assert json.loads(answer)["citations"][0]["document"] == "dam \x1b[31m\x9bm.txt"
+    assert "".join(said.split("\n")).isprintable()
 
 
 def test_indexing_says_what_it_did_and_what_it_could_not_read(cache: Path, tmp_path: Path) -> None:
