@@ -59,11 +59,15 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        strange = [host for host in headers.getlist("host") or [""] if not self._hosts.hold(host)]
+        names, origins = headers.getlist("host") or [""], headers.getlist("origin")
+        strange = [name for name in names if not self._hosts.hold(name)]
+        foreign = [origin for origin in origins if not self._hosts.let_use(origin, names[0])]
         if strange:
-            name = re.sub(r"[^\w.:\[\]-]", "?", strange[0][:100], flags=re.ASCII) or "a request without a name"
-            told = f"This server does not answer to {name}. If that is its name, start it with --allowed-hosts."
-            await PlainTextResponse(told, 421)(scope, receive, send)
+            told = f"This server does not answer to {_short(strange[0])}. If that is its name"
+            await PlainTextResponse(f"{told}, start it with --allowed-hosts.", 421)(scope, receive, send)
+        elif foreign:
+            told = f"No page of {_short(foreign[0])} may use this server. If that is its name"
+            await PlainTextResponse(f"{told}, start it with --allowed-hosts.", 403)(scope, receive, send)
         elif _CLOSED.match(scope["path"]):
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -99,6 +103,10 @@ class Gate:
         except MultiPartException as error:
             if not answered:
                 await PlainTextResponse(error.message, 413)(scope, receive, send)
+
+
+def _short(header: str) -> str:
+    return re.sub(r"[^\w.:/\[\]-]", "?", header[:100], flags=re.ASCII) or "a request without a name"
 
 
 class _Body:

@@ -1,4 +1,4 @@
-"""Which names this server answers to, so that no page elsewhere reads it through a name of its own (DNS rebinding)."""
+"""Which names this server answers to, and the pages of which it lets use it: none that lies elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[a-z0-9._-]+")
 
 @dataclass(frozen=True)
 class Hosts:
-    """The names of a server.
+    """The names of a server. One that answers to any name can be read by a page elsewhere (DNS rebinding).
 
     Attributes:
         names: in lower case, addresses in their shortest form; `*` is any name.
@@ -30,6 +30,11 @@ class Hosts:
         """Whether what a `Host` header says is one of them."""
         name = host_of(header)
         return "*" in self.names or name in self.names or (self.addresses and _is_address(name))
+
+    def let_use(self, origin: str, header: str) -> bool:
+        """Whether a page of this origin may use what is asked for by this `Host`: the same one, or one of the names."""
+        name = host_of(origin.partition("://")[2])
+        return "*" in self.names or name in self.names or (name != "" and name == host_of(header))
 
 
 def hosts(bound: str, named: str = "") -> Hosts:

@@ -113,6 +113,20 @@ def test_no_file_of_the_machine_is_served(address: str, path: str) -> None:
         assert got.status_code in (400, 403, 404), (way, got.status_code)
 
 
+def test_nothing_that_the_server_keeps_is_served_to_those_who_know_where_it_lies(pipeline: FakePipeline) -> None:
+    with served(pipeline) as address:
+        own, feedback = pipeline.uploads / "0f" / "files" / "own.txt", pipeline.uploads / "feedback.jsonl"
+        own.parent.mkdir(parents=True)
+        for path in (own, feedback):
+            path.write_text("private")
+        corpus = pipeline.index.corpus / "ferry.txt"
+        arrived = Path(httpx.post(f"{address}gradio_api/upload", files={"files": ("a.txt", b"mine")}).json()[0])
+        for path in (own, feedback, corpus, arrived.parent / ".." / ".." / "0f" / "files" / "own.txt", arrived.parent):
+            for way in ("file=", "file/"):
+                got = httpx.get(f"{address}gradio_api/{way}{path}")
+                assert got.status_code in (403, 404) and "private" not in got.text, path
+
+
 @pytest.mark.parametrize("name", ["../../out.txt", "/etc/out.txt", "..\\..\\out.txt", ".bashrc", "x" * 300 + ".txt"])
 def test_an_upload_stays_in_its_folder_whatever_its_name(address: str, name: str) -> None:
     sent = [httpx.post(f"{address}gradio_api/upload", files={"files": (name, b"own words")}) for _ in range(2)]

@@ -283,6 +283,34 @@ def test_a_server_for_others_answers_to_its_addresses_and_to_the_names_it_was_gi
             assert answer_to(inside, name)[0] == (421 if bound == "::1" else 200), name
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["http://attacker.example", "https://localhost.attacker.example", "null", "", "http://", "http://192.0.2.7", "file://",
+     "http://attacker.example:1@localhost", "localhost"],
+)  # fmt: skip
+def test_no_page_elsewhere_uses_the_server(address: str, pipeline: FakePipeline, origin: str) -> None:
+    asked = {"data": ["who mediated?", 5, None]}
+    status = [
+        httpx.post(f"{address}gradio_api/call/ask", json=asked, headers={"origin": origin}).status_code,
+        httpx.post(f"{address}gradio_api/upload", files={"files": b"x"}, headers={"origin": origin}).status_code,
+        httpx.get(f"{address}config", headers={"origin": origin}).status_code,
+    ]
+    assert status == [403] * 3
+    assert lying(pipeline.uploads / "incoming") == (0, 0)
+
+
+def test_the_servers_own_page_uses_it_whatever_it_is_called(pipeline: FakePipeline) -> None:
+    with served(pipeline, host="0.0.0.0", names=hosts("0.0.0.0", "qa.example.org")) as address:
+        inside = address.replace("localhost", "127.0.0.1")
+        for host, origin, status in (
+            ("127.0.0.1:7860", "http://127.0.0.1:7860", 200), ("192.0.2.7:80", "http://192.0.2.7", 200),
+            ("qa.example.org", "https://qa.example.org", 200), ("[2001:db8::7]:1", "http://[2001:db8::7]:1", 200),
+            ("127.0.0.1:7860", "https://qa.example.org", 200),  # a proxy that sets `Host` to where it leads
+            ("192.0.2.7", "http://192.0.2.8", 403), ("qa.example.org", "http://attacker.example", 403),
+        ):  # fmt: skip
+            assert answer_to(inside, host, Origin=origin)[0] == status, (host, origin)
+
+
 def test_the_check_can_be_switched_off(pipeline: FakePipeline) -> None:
     with served(pipeline, names=hosts("127.0.0.1", "*")) as address:
         assert answer_to(address, "attacker.example")[0] == 200
