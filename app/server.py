@@ -102,4 +102,4 @@ def launch(
 
 
 async def _fetch_nothing(*_: object, **__: object) -> NoReturn:
-    raise ValueError("this server fetches nothing from elsewhere")
+    raise gr.Error("a file is taken only if it was uploaded here: nothing is fetched", print_exception=False)
