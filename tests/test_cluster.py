@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from index import Index
+from index import Embedder, Index
+from index.bert import fastest_dtype
 from index.cluster import ClusterIndex
 from index.cluster_build import build
 from index.cluster_serve import _SHARES, DEADLINE, deploy
@@ -94,6 +96,22 @@ def test_it_finds_what_one_machine_finds(three: Three) -> None:
         assert found(hits) == found(three.one.search(question, 10, documents=only)), question
     assert three.served.documents() == three.one.documents() and len(three.served) == len(three.one)
     assert three.served.document(only[0]) == three.one.document(only[0])
+
+
+@pytest.mark.skipif(fastest_dtype() != torch.bfloat16, reason="float32 here: vectors depend on what they are made with")
+def test_with_the_packaged_encoder_it_finds_what_one_machine_finds(three: Three, tmp_path: Path) -> None:
+    from ray import serve
+
+    one = Index(tmp_path / "one", Embedder())
+    one.sync(CORPUS)
+    build(CORPUS, tmp_path / "shards", shards=SHARDS, embedder=Embedder, workers=1)
+    handle = deploy(tmp_path / "shards", name="packaged", replicas=1, routers=1, embedder=Embedder)
+    served = ClusterIndex(handle, Embedder)
+    for turns in read_questions(ROOT / "tests" / "news.jsonl"):
+        hits = served.search(turns[0].question, 10)
+        assert hits.partial is None and found(hits) == found(one.search(turns[0].question, 10)), turns[0].question
+    serve.delete("packaged")
+    one.close()
 
 
 def test_a_replica_that_hangs_costs_no_answer_and_a_shard_that_does_is_told(three: Three) -> None:

@@ -32,6 +32,16 @@ pipeline, threads = Pipeline.open(sys.argv[1]), ThreadPoolExecutor(6)
 answers = list(threads.map(pipeline.ask, [line["question"] for line in lines]))
 print(json.dumps([[(answer.text, answer.confidence) for answer in answers], type(pipeline.reader).__name__]))
 """
+ASK_ON = """
+import json, pathlib, sys
+from qa import Pipeline
+lines = map(json.loads, pathlib.Path("tests/news.jsonl").read_text().splitlines()[:24])
+pipeline, questions = Pipeline.open(sys.argv[1]), [line["question"] for line in lines]
+first = [pipeline.ask(question).text for question in questions]
+print(json.dumps(first), flush=True)
+for _ in range(3):
+    print(json.dumps([pipeline.ask(question).text for question in questions]), flush=True)
+"""
 PATIENCE = 240  # seconds for a command: a busy machine is no fault of it
 
 
@@ -167,6 +177,21 @@ def test_the_reader_is_served_too(served: Served) -> None:
     assert here == "Reader" and there == "ClusterReader"
     assert [text for text, _ in many] == [text for text, _ in one] and any(text for text, _ in one)
     assert [sure for _, sure in many] == pytest.approx([sure for _, sure in one], abs=1e-3)  # the number of threads
+
+
+def test_a_reader_that_is_killed_costs_no_question(served: Served) -> None:
+    done = served.python("-m", "qa.cluster", served.name, "--replicas", 2)
+    assert done.returncode == 0, done.stderr
+    mark = served.env["CLUSTER_OF_THE_TEST"]
+    asking = [sys.executable, "-c", ASK_ON, served.name]
+    with subprocess.Popen(asking, cwd=ROOT, env=served.env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        readers = [p for p in marked(mark) if b"corpus-reader:reader" in Path(f"/proc/{p}/cmdline").read_bytes()]
+        assert len(readers) == 2
+        os.kill(readers[0], signal.SIGKILL)
+        assert process.stdout.read() == 3 * first and any(json.loads(first))
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_name_that_is_not_served_is_told(served: Served) -> None:
