@@ -60,7 +60,6 @@ def inside(home: Path) -> None:
     from index.cluster_build import build
     from index.cluster_serve import deploy
     from index.light import embedder_named
-    from tests.clusters import eventually
 
     make, corpus = partial(embedder_named, "light"), ROOT / "tests" / "corpus"
     lines = [json.loads(line) for line in (ROOT / "tests" / "news.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -119,7 +118,6 @@ def inside(home: Path) -> None:
             flush=True,
         )
     print(f"lost: {len(lost)} {lost[:3]}", flush=True)
-    eventually(lambda: served.search(questions[0], 10).partial is None, 60)
     same = sum(ranking(served.search(question, 10)) == expected[question] for question in questions)
     print(f"afterwards rankings equal: {same} of {len(questions)}", flush=True)
     print("nodes alive:", sum(node["Alive"] for node in ray.nodes()), flush=True)
