@@ -136,4 +136,5 @@ class Bert:
 def fastest_dtype() -> torch.dtype:
     """The numbers that a network computes with fastest here: bfloat16 if the processor multiplies it, else float32."""
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions do not tell
-    return torch.bfloat16 if capabilities.get("amx_bf16") else torch.float32
+    multiplied = any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
+    return torch.bfloat16 if multiplied else torch.float32
