@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -141,17 +143,23 @@ def test_ten_thousand_questions_leave_nothing_behind(tmp_path: Path) -> None:
     assert not grown(found)
 
 
-def test_what_a_process_keeps_is_seen(tmp_path: Path) -> None:
-    found, done = [resources("self"), resources("self")], threading.Event()
-    assert not grown([*found, resources("self")])
-    kept = mmap.mmap(-1, 64 << 20)  # not from the heap, where there may be room that was given back
-    kept.write(bytes(64 << 20))
-    assert grown([*found, resources("self")]) == {"memory"}
-    with (tmp_path / "open").open("w"):
-        thread = threading.Thread(target=done.wait)
-        thread.start()
-        assert grown([*found, resources("self")]) == {"memory", "files", "threads"}
-        done.set()
-        thread.join()
-    kept.close()
-    assert not grown([*found, resources("self")])
+def test_what_a_process_keeps_is_seen() -> None:
+    obeying = "import mmap, sys, threading\nfor line in sys.stdin: exec(line); print(flush=True)"
+    # A process of its own, for in this one the threads and files of other tests may end at any time.
+    with subprocess.Popen([sys.executable, "-c", obeying], stdin=PIPE, stdout=PIPE, text=True) as process:
+        asked, answered = process.stdin, process.stdout
+        assert asked and answered
+
+        def after(line: str) -> tuple[float, int, int]:
+            print(line, file=asked, flush=True)
+            answered.readline()
+            return resources(process.pid)
+
+        found = [after("pass"), after("pass")]
+        assert not grown([*found, after("pass")])
+        # Not from the heap, where there may be room that was given back.
+        assert grown([*found, after("kept = mmap.mmap(-1, 64 << 20); kept.write(bytes(64 << 20))")]) == {"memory"}
+        after("done = threading.Event(); thread = threading.Thread(target=done.wait); file = open(sys.executable)")
+        assert grown([*found, after("thread.start()")]) == {"memory", "files", "threads"}
+        assert not grown([*found, after("done.set(); thread.join(); file.close(); kept.close()")])
+        asked.close()
