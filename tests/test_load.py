@@ -159,8 +159,7 @@ def test_what_a_process_keeps_is_seen() -> None:
         assert not grown([*found, after("pass")])
         # Not from the heap, where there may be room that was given back.
         assert grown([*found, after("kept = mmap.mmap(-1, 64 << 20); kept.write(bytes(64 << 20))")]) == {"memory"}
-        after(
-            "done = threading.Event(); thread = threading.Thread(target=done.wait, daemon=True); file = open(sys.executable)"
-        )
+        after("file = open(sys.executable)")
+        after("done = threading.Event(); thread = threading.Thread(target=done.wait, daemon=True)")
         assert grown([*found, after("thread.start()")]) == {"memory", "files", "threads"}
         assert not grown([*found, after("done.set(); thread.join(); file.close(); kept.close()")])
