@@ -30,15 +30,16 @@ def best_spans(start: Floats, end: Floats, *, longest: int, count: int) -> list[
         return []
     padded = np.concatenate([end, np.full(width - 1, -np.inf, dtype=end.dtype)])
     scores = start[:, None] + np.lib.stride_tricks.sliding_window_view(padded, width)
-    order = np.argsort(-scores, axis=None, kind="stable")
     taken: list[tuple[int, int, float]] = []
-    for flat in order:
-        first, extra = divmod(int(flat), width)
+    while len(taken) < count:
+        first, extra = divmod(int(scores.argmax()), width)
         last, score = first + extra, float(scores[first, extra])
-        if len(taken) == count or score == -np.inf:
+        if score == -np.inf:
             break
-        if all(last < a or first > b for a, b, _ in taken):
-            taken.append((first, last, score))
+        taken.append((first, last, score))
+        scores[first : last + 1] = -np.inf  # those that begin inside it, and those that reach into it
+        for before in range(max(0, first - width + 1), first):
+            scores[before, first - before :] = -np.inf
     return taken
 
 
