@@ -10,12 +10,12 @@ from pathlib import Path
 from index import BadCorpus, BadInput, BadQuery, Busy, Hit, Index, Progress, index_folder, open_cluster
 from qa.answer import Alternative, Answer, Citation
 from qa.candidates import Candidate, Reading, group, joined, rank, short_for
+from qa.choice import ToRead, about_as_good, maybe_better
 from qa.cite import cite, cite_range, renumbered
 from qa.confidence import CONFIDENCE, Confidence, features
 from qa.conversation import complete
 from qa.reader import WEIGHTS, Reader, ReadPassage
 from qa.shape import asks_for_list
-from qa.surroundings import reading_range
 
 PASSAGES = 5
 LONGEST_QUESTION = 2000
@@ -28,7 +28,7 @@ CITED_BONUS = 0.2
 
 @dataclass(frozen=True)
 class Examination:
-    """An answer and all that led to it; `question` is what was searched for, `readings` are in order of their hits."""
+    """An answer and all that led to it; `question` is what was searched for, `readings` of the hits that were read."""
 
     answer: Answer
     question: str
@@ -122,7 +122,7 @@ class Pipeline:
 
         Args:
             question: the question, at most `LONGEST_QUESTION` characters.
-            k: how many passages are read.
+            k: how many passages are read at most; those that can hardly hold a better answer are not.
             history: the answers of the conversation so far, for follow-up questions.
             documents: the paths of the only documents to search.
 
@@ -183,15 +183,17 @@ class Pipeline:
         return self.index.corpus or Path()
 
     def _read(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
-        ranges = [reading_range(h.passage.document, h.passage.start, h.passage.end) for h in hits]
-        texts = [
-            ReadPassage(h.passage.document.title, h.passage.document.text[start:end])
-            for h, (start, end) in zip(hits, ranges, strict=True)
-        ]
+        readings = self._read_all(question, about_as_good(hits))
+        return readings + self._read_all(question, maybe_better(hits, readings))
+
+    def _read_all(self, question: str, chosen: Sequence[ToRead]) -> tuple[Reading, ...]:
+        if not chosen:
+            return ()
+        texts = [ReadPassage(h.passage.document.title, h.passage.document.text[start:end]) for h, start, end in chosen]
         read = self.reader.read_in_turn(question, texts)
         return tuple(
             Reading(h, start, end, tuple(replace(s, start=s.start + start, end=s.end + start) for s in spans))
-            for h, (start, end), spans in zip(hits, ranges, read, strict=True)
+            for (h, start, end), spans in zip(chosen, read, strict=True)
         )
 
     def _answer(self, question: str, groups: list[list[Candidate]], sure: float) -> Answer:
