@@ -24,7 +24,7 @@ from index.light import LIGHT, embedder_named
 from index.lock import only_writer
 from index.passages import Passage
 from index.store import Entry, IndexedPassage, Store
-from index.sync import RECIPE, Progress, SyncReport, embed_new, find_changes
+from index.sync import RECIPE, Embedding, Progress, SyncReport, find_changes
 
 DEPTH = 50
 LONGEST_QUERY = 10_000
@@ -134,14 +134,17 @@ class Index:
                 with store.transaction():
                     store.set_manifest(embedder=self._embedder)
             sealed = not check and seal.holds(self.folder)
-            changes = find_changes(store, corpus, progress, among, read_all=check, verify=not sealed)
-            passages, embedded = embed_new(store, self.embedder, changes.documents, progress)
+            embedding = Embedding(store, self.embedder)
+            changes = find_changes(
+                store, corpus, progress, among, read=embedding.add, read_all=check, verify=not sealed
+            )
+            embedding.finish(progress)
             before = store.manifest("derived")
             with store.transaction():
                 for path in changes.gone:
                     store.remove(path)
                 for document in changes.documents:
-                    store.put(document, passages[document.path])
+                    store.put(document, embedding.passages[document.path])
                 store.set_stamps(changes.stamps)
                 store.set_unreadable(changes.unreadable)
                 store.set_manifest(
@@ -164,7 +167,7 @@ class Index:
                 unreadable=tuple(changes.unreadable.items()),
                 documents=store.count("documents"),
                 passages=store.count("passages"),
-                embedded=embedded,
+                embedded=embedding.embedded,
                 seconds=time.monotonic() - started,
             )
 

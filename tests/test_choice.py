@@ -18,7 +18,7 @@ def document(path: str, lines: int = 1) -> Document:
 
 def hit(score: float, of: Document, line: int = 0) -> Hit:
     block = of.blocks[line]
-    return Hit(IndexedPassage(line, of, line, block.start, block.end, None), score, None, None)
+    return Hit(IndexedPassage(line, of, line, block.start, block.end, ""), score, None, None)
 
 
 def hits(*scores: float) -> list[Hit]:
