@@ -35,7 +35,7 @@ def offer(pipeline: Pipeline, corpus: str, **model: Any) -> None:
 
         Args:
             question: The question, in English, at most 2,000 characters.
-            k: How many passages are read, at most 50; more take longer.
+            k: How many passages are read at most, up to 50; more take longer.
             documents: The paths of the only documents to search, as `documents` lists them; all if not given.
         """
         _check_types("question", question, k, documents)

@@ -222,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         "--reader", type=Path, metavar="DIR", help="a folder that qa.train wrote (default: the packaged one)"
     )
     parser.add_argument("--out", type=Path, help=f"default: {CONFIDENCE.name} beside the weights")
-    parser.add_argument("--k", type=int, default=PASSAGES, help="how many passages are read")
+    parser.add_argument("--k", type=int, default=PASSAGES, help="how many passages are read at most")
     parser.add_argument("--features", nargs="+", choices=FEATURES, default=list(FEATURES), metavar="NAME")
     parser.add_argument(
         "--answerable",

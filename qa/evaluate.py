@@ -124,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="default: the questions' contexts, else seeds")
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (default: made anew, removed)")
     parser.add_argument("--encoder", metavar="NAME", help="light, or a sentence-transformers name or folder")
-    parser.add_argument("--k", type=int, default=PASSAGES, help=f"how many passages are read (default: {PASSAGES})")
+    parser.add_argument(
+        "--k", type=int, default=PASSAGES, help=f"how many passages are read at most (default: {PASSAGES})"
+    )
     parser.add_argument(
         "--reader", type=Path, metavar="DIR", help="a folder that qa.train wrote (default: the packaged one)"
     )

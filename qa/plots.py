@@ -105,7 +105,7 @@ def k_curve(points: Sequence[tuple[int, float, float, float, float]]) -> str:
         upper.errorbar(ks, scores, yerr=ends, color=ACCENT, marker="o", capsize=3, elinewidth=1)
         lower.plot(ks, times, color=ACCENT, marker="o")
         upper.set(ylabel="F1 without abstention")
-        lower.set(xlabel="k: passages read", ylabel="milliseconds (median)", xticks=ks, ylim=(0, None))
+        lower.set(xlabel="k: passages read at most", ylabel="milliseconds (median)", xticks=ks, ylim=(0, None))
         _label(upper, ks, scores, "{:.3f}")
         _label(lower, ks, times, "{:.0f}")
         return _svg(figure, "curve", "F1 and milliseconds against the number of passages read")
