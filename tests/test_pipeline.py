@@ -144,6 +144,15 @@ def test_equal_answers_are_one_group_and_overlapping_ones_are_dropped(seeds: Pip
     assert all(a[1] <= b[0] for a, b in zip(kept, kept[1:], strict=False))
 
 
+def test_each_text_is_read_once_and_at_most_as_many_as_were_asked_for(seeds: Pipeline) -> None:
+    for question in (*ANSWERED, "How do I bake sourdough bread?"):
+        readings = seeds.examine(question, k=4).readings
+        assert 1 <= len(readings) <= 4
+        for i, reading in enumerate(readings):
+            passage = reading.hit.passage
+            assert not any(before.start <= passage.start and passage.end <= before.end for before in readings[:i])
+
+
 @pytest.fixture(scope="module")
 def news(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return Pipeline.open(ROOT / "tests" / "corpus", index=tmp_path_factory.mktemp("news-index"))
