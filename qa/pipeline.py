@@ -10,7 +10,7 @@ from pathlib import Path
 from index import BadCorpus, BadInput, BadQuery, Busy, Hit, Index, Progress, index_folder, open_cluster
 from qa.answer import Alternative, Answer, Citation
 from qa.candidates import Candidate, Reading, group, joined, rank, short_for
-from qa.choice import ToRead, about_as_good, maybe_better
+from qa.choice import ToRead, worth_reading
 from qa.cite import cite, cite_range, renumbered
 from qa.confidence import CONFIDENCE, Confidence, features
 from qa.conversation import complete
@@ -122,7 +122,7 @@ class Pipeline:
 
         Args:
             question: the question, at most `LONGEST_QUESTION` characters.
-            k: how many passages are read at most; those that can hardly hold a better answer are not.
+            k: how many passages are read at most; those that fit far worse than the best one are not.
             history: the answers of the conversation so far, for follow-up questions.
             documents: the paths of the only documents to search.
 
@@ -165,7 +165,7 @@ class Pipeline:
         if cited:
             hits = [replace(h, score=h.score + CITED_BONUS) if h.passage.document.path in cited else h for h in hits]
             hits = sorted(hits, key=lambda h: -h.score)[: max(k, RETRIEVED)]
-        readings = self._read(searched, hits[:k])
+        readings = self._read(searched, worth_reading(hits[:k], CITED_BONUS if cited else 0.0))
         candidates = rank(readings)
         groups = group(joined(candidates) if asks_for_list(searched) else candidates)
         found = features(groups) if groups else {}
@@ -182,13 +182,7 @@ class Pipeline:
     def _folder(self) -> Path:
         return self.index.corpus or Path()
 
-    def _read(self, question: str, hits: Sequence[Hit]) -> tuple[Reading, ...]:
-        readings = self._read_all(question, about_as_good(hits))
-        return readings + self._read_all(question, maybe_better(hits, readings))
-
-    def _read_all(self, question: str, chosen: Sequence[ToRead]) -> tuple[Reading, ...]:
-        if not chosen:
-            return ()
+    def _read(self, question: str, chosen: Sequence[ToRead]) -> tuple[Reading, ...]:
         texts = [ReadPassage(h.passage.document.title, h.passage.document.text[start:end]) for h, start, end in chosen]
         read = self.reader.read_in_turn(question, texts)
         return tuple(

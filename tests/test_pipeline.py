@@ -178,6 +178,18 @@ def test_a_follow_up_looks_first_into_the_document_that_was_cited(news: Pipeline
     assert [h.score for h in after.hits] == sorted((h.score for h in after.hits), reverse=True)
 
 
+def test_of_articles_that_are_all_but_the_same_the_one_that_is_asked_for_answers(tmp_path: Path) -> None:
+    keepers = {"Quorvane": "Ann Osgood", "Brindlow": "Ida Marsh", "Tesmond": "Lew Carrow", "Ardwick": "Tom Fell"}
+    (tmp_path / "corpus").mkdir()
+    for town, name in keepers.items():
+        text = f"A keeper for {town}\n\nThe keeper of the lighthouse at {town} is {name}, who was chosen on Monday.\n"
+        (tmp_path / "corpus" / f"{town}.txt").write_text(text)
+    pipeline, history = Pipeline.open(tmp_path / "corpus", index=tmp_path / "index"), []
+    for town, name in keepers.items():  # in one conversation, in which the articles cited before rank higher
+        history.append(pipeline.ask(f"Who is the keeper of the lighthouse at {town}?", history=history))
+        assert history[-1].text == name
+
+
 def test_a_mere_pronoun_is_no_answer(seeds: Pipeline) -> None:
     examined = seeds.examine("Who said that airports were seized?")
     texts = {c.text.lower() for c in rank(examined.readings)}
