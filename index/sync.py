@@ -78,7 +78,7 @@ def find_changes(
     progress: Progress | None = None,
     among: Callable[[str], bool] | None = None,
     *,
-    read: Callable[[Document], object] | None = None,
+    read: Callable[[Document], object],
     read_all: bool = False,
     verify: bool = True,
 ) -> Changes:
@@ -98,8 +98,9 @@ def find_changes(
     except OSError as error:
         raise BadCorpus(f"{folder} cannot be listed ({error.strerror}): check its permissions") from error
     known, kept = store.hashes(), {} if read_all else store.stamps()
-    damaged = store.damaged() if verify else ()
-    sound = {n: known[n] for n in known.keys() - damaged} if store.manifest("recipe") == RECIPE else {}
+    sound = known if store.manifest("recipe") == RECIPE else {}
+    if sound and verify:
+        sound = {name: sound[name] for name in known.keys() - store.damaged()}
     same = {n for n, stamp in files.items() if n in sound and stamp is not None and kept.get(n) == (stamp, sound[n])}
     to_read = [name for name in files if name not in same]
     fresh, unreadable, stamps = [], {}, {}
@@ -114,8 +115,7 @@ def find_changes(
                 same.add(name)
             else:
                 fresh.append(found)
-                if read is not None:
-                    read(found)
+                read(found)
         if progress is not None:
             progress("reading", number, len(to_read))
     gone = known.keys() - same - {d.path for d in fresh}
