@@ -13,6 +13,7 @@ import pytest
 import qa
 from qa import BadCorpus, BadInput, BadQuery, Pipeline, beside, together
 from qa.candidates import group, rank, short_for
+from qa.choice import READ_WITHIN
 from qa.confidence import CONFIDENCE
 from qa.pipeline import reader_files
 from qa.reader import WEIGHTS
@@ -151,6 +152,17 @@ def test_each_text_is_read_once_and_at_most_as_many_as_were_asked_for(seeds: Pip
         for i, reading in enumerate(readings):
             passage = reading.hit.passage
             assert not any(before.start <= passage.start and passage.end <= before.end for before in readings[:i])
+
+
+@pytest.mark.parametrize("question", ANSWERED)
+def test_however_sure_the_first_passage_is_the_others_that_fit_nearly_as_well_are_read(
+    seeds: Pipeline, question: str
+) -> None:
+    examined = seeds.examine(question)
+    for hit in examined.hits[:5]:
+        passage = hit.passage
+        held = any(r.start <= passage.start and passage.end <= r.end for r in examined.readings)
+        assert held or hit.score < examined.hits[0].score - READ_WITHIN
 
 
 @pytest.fixture(scope="module")
